@@ -1,0 +1,60 @@
+#include "base/nearest_name.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace carat {
+namespace {
+
+constexpr std::size_t kLongestName = 64;  // longer ones are no typing mistake
+
+std::string folded(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '-' || c == '_') continue;
+    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out;
+}
+
+// Optimal string alignment distance.
+std::size_t edits(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> before_last(b.size() + 1);
+  std::vector<std::size_t> last(b.size() + 1);
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
+      }
+    }
+    std::swap(before_last, last);
+    std::swap(last, row);
+  }
+  return last[b.size()];
+}
+
+}  // namespace
+
+std::optional<std::string_view> nearest_name(std::string_view name, std::span<const std::string_view> known) {
+  if (name.empty() || name.size() > kLongestName) return std::nullopt;
+  const std::string wanted = folded(name);
+  std::optional<std::string_view> best;
+  std::size_t fewest = std::max<std::size_t>(1, wanted.size() / 3) + 1;
+  for (const std::string_view candidate : known) {
+    if (candidate.size() > kLongestName) continue;
+    const std::size_t distance = edits(wanted, folded(candidate));
+    if (distance < fewest) {
+      fewest = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace carat
