@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/token_id.h"
+#include "engine/kv_cache.h"
+#include "engine/load_model.h"
+#include "engine/sampler.h"
+#include "engine/token_mask.h"
+#include "model/batch.h"
+#include "prompt/generation_request.h"
+#include "tensor/kv_block.h"
+
+namespace carat::engine {
+
+struct GeneratorOptions {
+  std::size_t context_length = 4096;  // tokens of prompt and answer together
+  std::size_t prefill_chunk = 512;    // rows per step while reading the prompt
+  std::size_t rollback_tokens =
+      1024;  // the end of a conversation that can change without reading all of it anew
+  std::size_t max_kv_bytes = SIZE_MAX;  // refuse a context that could need more
+  tensor::KvType kv_type = tensor::KvType::kF16;
+};
+
+// Reading the prompt: `done` of `total` tokens that were not in the cache.
+struct PrefillProgress {
+  std::size_t done = 0;
+  std::size_t total = 0;
+};
+
+// One token of the answer. `text` is what can be shown now: complete UTF-8, empty while a character or a stop
+// string may be in the making, otherwise with what earlier tokens held back.
+struct TokenEvent {
+  TokenId token = 0;
+  std::string text;
+  std::optional<Logprobs> logprobs;
+};
+
+// What was still held back when the answer ended.
+struct TrailingText {
+  std::string text;
+};
+
+using Event = std::variant<PrefillProgress, TokenEvent, TrailingText>;
+using EventSink = std::function<void(const Event&)>;
+
+enum class FinishReason {
+  kStop,         // an end-of-generation token or a stop string
+  kLength,       // max_tokens, or no room left in the context
+  kInterrupted,  // the caller's stop_token
+};
+
+struct Usage {
+  std::size_t prompt_tokens = 0;  // in all
+  std::size_t cached_tokens = 0;  // of those, found in the KV cache
+  std::size_t generated_tokens =
+      0;  // sampled, an end-of-generation token and the tokens of a stop string included
+  double prefill_seconds = 0;
+  double decode_seconds = 0;  // from the first sampled token to the end
+};
+
+struct GenerationResult {
+  std::string text;          // all texts of the events
+  std::vector<TokenId> ids;  // decode to `text`: what prompt::Message::generated_ids wants
+  FinishReason finish = FinishReason::kStop;
+  bool context_full = false;  // kLength because the context is full, not because of max_tokens
+  std::uint64_t seed = 0;     // the one used: gives this text again
+  Usage usage;
+};
+
+// Generates the answers of one conversation after the other. Keeps the keys and values of the last one, so
+// that a prompt that begins like it is read only from where it differs. One caller at a time.
+class Generator {
+ public:
+  // kUsage when an option is zero or the context is longer than the model's, kDoesNotFit when it could need
+  // more than max_kv_bytes. The model and the clock must outlive the generator.
+  static Result<std::unique_ptr<Generator>> create(LoadedModel& model, const GeneratorOptions& options,
+                                                   const Clock& clock);
+
+  // Reads the prompt and generates one answer. A prompt starts with exactly one BOS, whether its pieces bring
+  // one or not. Events arrive on the calling thread. kUsage for sampling parameters out of range; kFailed for
+  // a prompt that leaves no room for an answer (nothing is ever cut), or when the model computes no number. A
+  // requested stop is no error: the result holds what there is, and the cache stays usable.
+  Result<GenerationResult> generate(const prompt::GenerationRequest& request, const EventSink& sink,
+                                    std::stop_token stop);
+
+  // Forgets the last conversation.
+  void clear();
+
+  std::size_t context_length() const { return options_.context_length; }
+  std::size_t kv_bytes() const { return pool_.bytes_in_use(); }
+
+ private:
+  Generator(LoadedModel& model, const GeneratorOptions& options, const KvCapacity& capacity,
+            const Clock& clock);
+
+  Result<std::vector<TokenId>> prompt_ids(const prompt::GenerationRequest& request) const;
+  std::size_t reuse_cache(const std::vector<TokenId>& prompt);
+
+  LoadedModel& model_;
+  GeneratorOptions options_;
+  const Clock& clock_;
+  TokenMask mask_;
+  KvPool pool_;
+  KvSequence sequence_;
+  std::vector<TokenId> cached_ids_;  // [sequence_.length()]
+  std::vector<model::Row> rows_;     // scratch
+  model::BatchOutput output_;        // scratch
+};
+
+}  // namespace carat::engine

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/huge_buffer.h"
+#include "base/result.h"
+#include "model/kv_geometry.h"
+
+namespace carat::engine {
+
+// How many KV blocks of each kind there may be.
+struct KvCapacity {
+  std::size_t global_blocks = 0;
+  std::size_t local_blocks = 0;
+
+  std::size_t bytes(const model::KvGeometry& geometry) const;
+};
+
+// What one sequence asks of the cache, in tokens.
+struct KvLimits {
+  std::size_t context_length = 0;   // positions in all
+  std::size_t step_rows = 1;        // most rows of one step
+  std::size_t rollback_tokens = 0;  // how far truncate() can always go back
+};
+
+// Enough for one sequence at any length up to the context: global layers keep every position, local ones
+// their window, the rows of a step and the slack for roll-back.
+KvCapacity sequence_capacity(const model::KvGeometry& geometry, const KvLimits& limits);
+
+// Equal blocks cut from slabs. A slab is allocated when the first of its blocks is asked for and the system
+// backs it page by page as it is written, so unused capacity costs no memory. A block keeps its old contents
+// when it is handed out again.
+class BlockPool {
+ public:
+  // No block is ever handed out when block_bytes is 0: the model has no layer of that kind.
+  BlockPool(std::size_t block_bytes, std::size_t capacity) : block_bytes_(block_bytes), capacity_(capacity) {}
+
+  // kDoesNotFit when all are in use, or the system refuses memory for a slab.
+  Result<std::byte*> acquire();
+  void release(std::byte* block);
+
+  std::size_t block_bytes() const { return block_bytes_; }
+  std::size_t capacity() const { return capacity_; }
+  std::size_t in_use() const { return in_use_; }
+
+ private:
+  Result<> add_slab();
+
+  std::size_t block_bytes_;
+  std::size_t capacity_;
+  std::size_t in_use_ = 0;
+  std::size_t carved_ = 0;        // blocks in slabs, free or not
+  std::vector<std::byte*> free_;  // last freed, first reused: its pages are there already
+  std::vector<HugeBuffer> slabs_;
+};
+
+// The blocks that the sequences of one model share. Not thread-safe.
+class KvPool {
+ public:
+  KvPool(const model::KvGeometry& geometry, const KvCapacity& capacity)
+      : geometry_(geometry),
+        global_(geometry.global_block_bytes(), capacity.global_blocks),
+        local_(geometry.local_block_bytes(), capacity.local_blocks) {}
+
+  const model::KvGeometry& geometry() const { return geometry_; }
+  BlockPool& global() { return global_; }
+  BlockPool& local() { return local_; }
+  // Bytes of the blocks in use, both kinds.
+  std::size_t bytes_in_use() const;
+
+ private:
+  model::KvGeometry geometry_;
+  BlockPool global_;
+  BlockPool local_;
+};
+
+// The keys and values of one sequence: block tables over a pool that outlives it. Positions [0, length()) are
+// cached; of local layers only those that a row at length() - rollback_tokens or later may still see.
+//
+//   prepare(rows); model.forward(rows at length() ...); advance(rows);
+//
+// A step that failed is not advanced over and may be prepared anew.
+class KvSequence {
+ public:
+  KvSequence(KvPool& pool, std::size_t rollback_tokens) : pool_(pool), rollback_tokens_(rollback_tokens) {}
+  ~KvSequence();
+  KvSequence(const KvSequence&) = delete;
+  KvSequence& operator=(const KvSequence&) = delete;
+
+  // Frees local blocks that can no longer be seen and makes blocks for positions [length(), length() + rows).
+  // kDoesNotFit when the pool has none left; the sequence is then as it was.
+  Result<> prepare(std::size_t rows);
+
+  // The prepared rows were written.
+  void advance(std::size_t rows);
+
+  // Whether every key that a row at `length` may see is still here. True for the last rollback_tokens
+  // lengths, for 0, and for more while nothing has been freed.
+  bool can_truncate(std::size_t length) const;
+
+  // Forgets positions from `length` on. can_truncate(length) must hold.
+  void truncate(std::size_t length);
+
+  // Valid until the next call that is not const.
+  model::SequenceKv view() const { return {global_blocks_, local_blocks_}; }
+  std::size_t length() const { return length_; }
+
+ private:
+  void free_unseen_local_blocks();
+  void release_blocks_from(std::size_t first_block);
+  Result<> extend(BlockPool& pool, std::vector<std::byte*>& table, std::size_t blocks);
+
+  KvPool& pool_;
+  std::size_t rollback_tokens_;
+  std::size_t length_ = 0;
+  std::size_t first_local_block_ = 0;  // local blocks before this one were freed
+  std::vector<std::byte*> global_blocks_;
+  std::vector<std::byte*> local_blocks_;  // null before first_local_block_
+};
+
+}  // namespace carat::engine

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "base/token_id.h"
+#include "engine/token_mask.h"
+#include "model/batch.h"
+#include "prompt/sampling_params.h"
+
+namespace carat::engine {
+
+// The tokens that penalties look at.
+class TokenHistory {
+ public:
+  struct Uses {
+    bool anywhere = false;        // in the prompt or the answer
+    std::uint32_t in_answer = 0;  // times
+  };
+
+  void add_prompt(std::span<const TokenId> tokens);
+  void add_answer(TokenId token);
+  const std::unordered_map<TokenId, Uses>& uses() const { return uses_; }
+
+ private:
+  std::unordered_map<TokenId, Uses> uses_;
+};
+
+struct TokenLogprob {
+  TokenId token = 0;
+  float logprob = 0.0F;  // natural logarithm
+};
+
+// The model's own distribution at one position, before bias, penalties and temperature: the soft-max of the
+// logits over all tokens that the mask allows.
+struct Logprobs {
+  TokenLogprob chosen;
+  std::vector<TokenLogprob> top;  // the most likely, best first, ties to the lower id
+};
+
+struct Choice {
+  TokenId token = 0;
+  std::optional<Logprobs> logprobs;  // where SamplingParams::logprobs asks for them
+};
+
+// Chooses a sequence's tokens. The order of steps, fixed (docs/sampling.md):
+//   logit bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
+// The draw depends on the seed, the position and the row's logits only, in f64 and in a fixed order, so the
+// same logits give the same token on any machine.
+class Sampler {
+ public:
+  // `params` must have passed prompt::validate(). The mask must outlive the sampler.
+  Sampler(const prompt::SamplingParams& params, std::uint64_t seed, const TokenMask& mask);
+
+  // How many of the best logits decide the choice, forbidden ones included; nullopt when all do.
+  std::optional<std::size_t> candidates_needed() const;
+
+  // Chooses the token at `position` from all logits [vocabulary]. kFailed when a logit is NaN or infinity, or
+  // no token is left.
+  Result<Choice> choose(std::span<const float> logits, std::size_t position, const TokenHistory& history);
+
+  // The same from the best candidates_needed() logits, or all where there are fewer.
+  Result<Choice> choose(std::span<const model::Candidate> candidates, std::size_t position);
+
+ private:
+  struct Entry {
+    TokenId token = 0;
+    double logit = 0.0;
+  };
+  static bool ranks_before(const Entry& a, const Entry& b);
+
+  Result<> gather(TokenId token, float logit);
+  Result<TokenId> choose_gathered(std::size_t position);
+  TokenId draw(std::size_t position);
+  void adjust(const TokenHistory& history);
+  Logprobs logprobs_of(std::span<const float> logits, TokenId chosen) const;
+
+  prompt::SamplingParams params_;
+  std::uint64_t seed_;
+  const TokenMask& mask_;
+  std::vector<Entry> entries_;   // scratch: the tokens in play
+  std::vector<double> weights_;  // scratch
+};
+
+}  // namespace carat::engine
