@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "backend/backend.h"
+#include "base/result.h"
+#include "model/checkpoint.h"
+#include "model/model.h"
+#include "tokenizer/tokenizer.h"
+
+namespace carat::engine {
+
+// Everything that generation needs of one model, ready to run.
+struct LoadedModel {
+  std::string path;
+  std::unique_ptr<backend::Backend> backend;  // declared before the model, which refers to it
+  std::unique_ptr<model::Model> model;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
+  std::string name;           // general.name or the file's name
+  std::string chat_template;  // raw text of the file, empty when it has none; only ever looked at, never run
+};
+
+// Opens a checkpoint (GGUF file, first shard or safetensors folder) and its tokenizer, and packs the weights
+// for `backend`. Errors are those of Checkpoint::open, the tokenizer and Model::load.
+Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
+                                                std::unique_ptr<backend::Backend> backend,
+                                                const model::LoadProgress& progress, std::stop_token stop);
+
+}  // namespace carat::engine

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "backend/backend.h"
+#include "base/result.h"
+#include "model/batch.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+#include "model/decoder_block.h"
+
+namespace carat::model {
+
+// Called while weights are read: bytes of the file done, and bytes in all.
+using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+// A Gemma 3 text model, packed for one backend. Holds weights and scratch, no KV cache. One caller at a time.
+class Model {
+ public:
+  // Reads and packs every tensor; the checkpoint is not needed afterwards. kInterrupted when `stop` is
+  // requested, otherwise the errors of the reader and of Backend::pack.
+  static Result<std::unique_ptr<Model>> load(const Checkpoint& checkpoint, backend::Backend& backend,
+                                             const LoadProgress& progress, std::stop_token stop);
+
+  const GemmaConfig& config() const { return config_; }
+  std::size_t weight_bytes() const;  // memory held by packed weights
+
+  // Runs the rows through the decoder: appends their keys and values to the sequences' blocks and fills
+  // `output` for the rows that asked. kInterrupted when `stop` is requested, looked at between layers; the
+  // rows' cache slots then hold nothing of use.
+  Result<> forward(const Batch& batch, std::stop_token stop, BatchOutput& output);
+
+ private:
+  Model(GemmaConfig config, backend::Backend& backend);
+
+  void embed(const Batch& batch, tensor::MatrixF32 x);
+  void read_out(const Batch& batch, tensor::ConstMatrixF32 x, BatchOutput& output);
+
+  GemmaConfig config_;
+  backend::Backend& backend_;
+  std::unique_ptr<backend::Linear> embedding_;  // [vocabulary, d_model], also the head unless that is set
+  std::unique_ptr<backend::Linear> head_;
+  std::vector<float> final_norm_;  // [d_model]
+  std::vector<DecoderBlock> blocks_;
+  RopeTables rope_;
+  Scratch scratch_;
+};
+
+}  // namespace carat::model
