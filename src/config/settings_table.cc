@@ -1,0 +1,78 @@
+#include "config/settings_table.h"
+
+namespace carat::config {
+namespace {
+
+constexpr double kMostInt32 = 2147483647;
+constexpr double kMostExact = 9007199254740992;  // 2^53: every integer up to here is a double
+
+using enum Setting;
+using enum SettingType;
+using Group = SettingGroup;
+
+// clang-format off
+constexpr std::array<SettingInfo, kSettingCount> kTable = {{
+    {kModel, Group::kModel, "model", "-m,--model", "CARAT_MODEL", kText, "", 0, 0, "",
+     "model: a name in the model store, or the path of a GGUF file or a safetensors folder"},
+    {kThreads, Group::kModel, "threads", "-t,--threads", "CARAT_THREADS", kInteger, "", 1, 1024, "",
+     "threads that compute (default: as many as this process may use)"},
+    {kContext, Group::kKv, "context", "-c,--context", "CARAT_CONTEXT", kInteger, "", 2, kMostInt32, "",
+     "tokens of prompt and answer together (default: 4096, or the model's maximum if that is less)"},
+    {kKvType, Group::kKv, "kv_type", "--kv", "CARAT_KV_TYPE", kChoice, "f16", 0, 0, "f32|f16|bf16",
+     "number format of the KV cache: f32, f16 or bf16"},
+    {kExactActivations, Group::kModel, "exact_activations", "--exact-activations", "CARAT_EXACT_ACTIVATIONS",
+     kSwitch, "false", 0, 0, "", "two 8-bit terms for every activation: closer to f32, about half the speed"},
+    {kCpu, Group::kModel, "cpu", "--cpu", "CARAT_CPU", kText, "", 0, 0, "",
+     "instruction-set level: scalar, avx2, avxvnni, avx512vnni, avx512bf16 (default: the best there is)"},
+    {kStyle, Group::kPrompt, "style", "--style", "CARAT_STYLE", kChoice, "auto", 0, 0, "auto|gemma|dialogue",
+     "prompt style: gemma (instruction-tuned models), dialogue (base models) or auto"},
+    {kSystem, Group::kPrompt, "system", "--system", "CARAT_SYSTEM", kText, "", 0, 0, "",
+     "system prompt: what the model should know or do throughout"},
+    {kTemperature, Group::kSampling, "temperature", "--temperature,--temp", "CARAT_TEMPERATURE", kReal, "1",
+     0, 100, "", "spread of the choice; 0 always takes the likeliest token"},
+    {kTopK, Group::kSampling, "top_k", "--top-k", "CARAT_TOP_K", kInteger, "64", 0, kMostInt32, "",
+     "choose among this many likeliest tokens; 0 takes all"},
+    {kTopP, Group::kSampling, "top_p", "--top-p", "CARAT_TOP_P", kReal, "0.95", 0, 1, "",
+     "choose among the likeliest tokens that have this share of the probability"},
+    {kMinP, Group::kSampling, "min_p", "--min-p", "CARAT_MIN_P", kReal, "0", 0, 1, "",
+     "leave out tokens below this share of the likeliest one's probability"},
+    {kRepeatPenalty, Group::kSampling, "repeat_penalty", "--repeat-penalty", "CARAT_REPEAT_PENALTY", kReal,
+     "1", 0.01, 100, "", "divides the logits of tokens that have occurred; 1 is off"},
+    {kPresencePenalty, Group::kSampling, "presence_penalty", "--presence-penalty", "CARAT_PRESENCE_PENALTY",
+     kReal, "0", -100, 100, "", "subtracted from the logits of tokens that are in the answer"},
+    {kFrequencyPenalty, Group::kSampling, "frequency_penalty", "--frequency-penalty",
+     "CARAT_FREQUENCY_PENALTY", kReal, "0", -100, 100, "",
+     "subtracted for each time that a token is in the answer"},
+    {kSeed, Group::kSampling, "seed", "--seed", "CARAT_SEED", kInteger, "", 0, kMostExact, "",
+     "the same seed gives the same text (default: a new one each time)"},
+    {kMaxTokens, Group::kSampling, "max_tokens", "-n,--max-tokens", "CARAT_MAX_TOKENS", kInteger, "", 1,
+     kMostInt32, "", "longest answer in tokens (default: up to the end of the context)"},
+    {kStats, Group::kSampling, "stats", "--stats", "CARAT_STATS", kSwitch, "false", 0, 0, "",
+     "print tokens and tokens per second after each answer"},
+    {kOffline, Group::kEnvironment, "offline", "", "CARAT_OFFLINE", kSwitch, "false", 0, 0, "",
+     "never use the network"},
+    {kPeers, Group::kEnvironment, "peers", "", "CARAT_PEERS", kText, "", 0, 0, "",
+     "folder of other inference programs that tests and benchmarks compare with"},
+    {kData, Group::kEnvironment, "data", "", "CARAT_DATA", kText, "", 0, 0, "",
+     "folder of data sets that tests and benchmarks read"},
+}};
+// clang-format on
+
+static_assert([] {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<std::size_t>(kTable[i].id) != i) return false;
+  }
+  return true;
+}());
+
+}  // namespace
+
+std::span<const SettingInfo> settings_table() {
+  return kTable;
+}
+
+const SettingInfo& info(Setting setting) {
+  return kTable[static_cast<std::size_t>(setting)];
+}
+
+}  // namespace carat::config

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace carat::config {
+
+enum class Setting : std::uint8_t {
+  kModel,
+  kThreads,
+  kContext,
+  kKvType,
+  kExactActivations,
+  kCpu,
+  kStyle,
+  kSystem,
+  kTemperature,
+  kTopK,
+  kTopP,
+  kMinP,
+  kRepeatPenalty,
+  kPresencePenalty,
+  kFrequencyPenalty,
+  kSeed,
+  kMaxTokens,
+  kStats,
+  kOffline,
+  kPeers,
+  kData,
+};
+inline constexpr std::size_t kSettingCount = 21;
+
+enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
+
+// Which commands take the setting as a flag.
+enum class SettingGroup : std::uint8_t {
+  kModel,        // where a model runs
+  kKv,           // where it runs with a KV cache of the user's choice
+  kPrompt,       // where a prompt is rendered from messages
+  kSampling,     // where text is generated
+  kEnvironment,  // nowhere: environment variable or file only
+};
+
+// One row for each setting: the only place that knows its names, its type and what it may be.
+struct SettingInfo {
+  Setting id;
+  SettingGroup group;
+  std::string_view key;       // in config.toml and `config show`
+  std::string_view flag;      // as CLI11 spells it: "-m,--model"; empty: no flag
+  std::string_view variable;  // environment variable
+  SettingType type;
+  std::string_view default_text;  // empty: no value
+  double least;                   // of kInteger and kReal
+  double most;
+  std::string_view choices;  // of kChoice, separated by '|'
+  std::string_view help;
+};
+
+std::span<const SettingInfo> settings_table();
+const SettingInfo& info(Setting setting);
+
+}  // namespace carat::config
