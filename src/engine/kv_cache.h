@@ -95,8 +95,8 @@ class KvSequence {
   // The prepared rows were written.
   void advance(std::size_t rows);
 
-  // Whether every key that a row at `length` may see is still here. True for the last rollback_tokens
-  // lengths, for 0, and for more while nothing has been freed.
+  // Whether every key that a row at `length` may see is still here: true for 0, for the rollback_tokens
+  // lengths before the longest that a step began at, and for all while nothing has been freed.
   bool can_truncate(std::size_t length) const;
 
   // Forgets positions from `length` on. can_truncate(length) must hold.
