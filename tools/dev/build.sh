@@ -12,12 +12,16 @@ configured() {
   done
 }
 
-# configure PRESET NAME:TYPE=VALUE...
+# configure PRESET NAME:TYPE=VALUE...: CMake's own words are shown only where it fails.
 configure() {
-  local folder=build/$1
-  configured "$folder" "${@:2}" && return
-  local settings=("${@:2}")
-  cmake --preset "$1" --log-level=WARNING "${settings[@]/#/-D}"
+  local folder=build/$1 log=build/configure-$1.log settings=("${@:2}")
+  configured "$folder" "${settings[@]}" && return
+  mkdir -p build
+  say "configuring build/$1"
+  if ! cmake --preset "$1" "${settings[@]/#/-D}" >"$log" 2>&1; then
+    cat "$log" >&2
+    return 1
+  fi
 }
 
 # build PRESET TARGET...

@@ -20,8 +20,8 @@ step() {
   fi
 }
 
-# A number from the first line of a JUnit report, e.g. tests="12".
-report_count() { grep -o -m1 "[\" ]$2=\"[0-9]*\"" "$1" | head -n1 | grep -o '[0-9]*' || echo 0; }
+# report_count FILE NAME: a number from the head of a JUnit report, e.g. tests="12".
+report_count() { sed '/<testcase/q' "$1" | grep -o "[[:space:]]$2=\"[0-9]*\"" | grep -o '[0-9]*' || echo 0; }
 
 # run_ctest NAME PRESET [CTEST ARGUMENTS...]: prints what did not pass and the summary; adds to the totals.
 run_ctest() {
