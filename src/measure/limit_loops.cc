@@ -1,0 +1,23 @@
+#include "measure/limit_loops.h"
+
+namespace carat::measure {
+
+std::vector<const LimitLoops*> available_limit_loops() {
+  std::vector<const LimitLoops*> available = {&limit_loops_scalar()};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) {
+    available.push_back(&limit_loops_avx2());
+    if (__builtin_cpu_supports("avxvnni")) available.push_back(&limit_loops_avxvnni());
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni")) {
+      available.push_back(&limit_loops_avx512vnni());
+    }
+  }
+#endif
+  return available;
+}
+
+const LimitLoops& best_limit_loops() {
+  return *available_limit_loops().back();
+}
+
+}  // namespace carat::measure

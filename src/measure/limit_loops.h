@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace carat::measure {
+
+// A loop of int8 dot products over registers alone: `accumulators` independent chains, enough to hide the
+// latency of one instruction and few enough to leave room for the operands, so that nothing spills.
+struct DotLoop {
+  std::size_t accumulators;
+  std::uint64_t ops_per_iteration;              // multiplications and additions
+  std::int32_t (*run)(std::size_t iterations);  // the value keeps the work from being optimized away
+};
+
+// The fastest that one instruction set does, one thread.
+struct LimitLoops {
+  const char* name;
+  // Reads every byte of [data, data + bytes), 64-byte aligned, bytes a multiple of 4096; combines them by
+  // xor.
+  std::uint64_t (*read)(const std::byte* data, std::size_t bytes);
+  const DotLoop* dots;  // a pointer and a count: a span is a template, whose code two sets could then share
+  std::size_t dot_count;
+};
+
+// One of each per file limit_*.cc. Those for x86 exist only in builds for it.
+const LimitLoops& limit_loops_scalar();
+const LimitLoops& limit_loops_avx2();
+const LimitLoops& limit_loops_avxvnni();
+const LimitLoops& limit_loops_avx512vnni();
+
+// The best that this machine has. A forced level (CARAT_CPU) does not change what the machine could do.
+const LimitLoops& best_limit_loops();
+
+// Every set that this machine has, for tests.
+std::vector<const LimitLoops*> available_limit_loops();
+
+}  // namespace carat::measure

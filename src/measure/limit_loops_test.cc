@@ -1,0 +1,60 @@
+#include "measure/limit_loops.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "base/huge_buffer.h"
+
+namespace carat::measure {
+namespace {
+
+// What `iterations` rounds leave in the first lane: each chain i starts at i and adds 2 values of `step`
+// bytes.
+std::int32_t expected_dot(const DotLoop& loop, std::int32_t products_per_lane, std::size_t iterations) {
+  const auto chains = static_cast<std::int32_t>(loop.accumulators);
+  const auto rounds = static_cast<std::int32_t>(iterations);
+  return chains * (chains - 1) / 2 + chains * rounds * products_per_lane * 3 * -5;
+}
+
+TEST(LimitLoops, DotLoopsDoEveryProductThatTheyCount) {
+  for (const LimitLoops* loops : available_limit_loops()) {
+    SCOPED_TRACE(loops->name);
+    const bool scalar = loops == &limit_loops_scalar();
+    for (std::size_t i = 0; i < loops->dot_count; ++i) {
+      const DotLoop& loop = loops->dots[i];
+      SCOPED_TRACE(loop.accumulators);
+      EXPECT_GE(loop.accumulators, 8U);
+      EXPECT_LE(loop.accumulators, 24U);
+      for (const std::size_t iterations : {0U, 1U, 1000U}) {
+        EXPECT_EQ(loop.run(iterations), expected_dot(loop, scalar ? 1 : 4, iterations));
+      }
+      // Four products and four additions in every 32-bit lane.
+      const std::uint64_t lanes = loop.ops_per_iteration / loop.accumulators / (scalar ? 2 : 8);
+      EXPECT_TRUE(lanes == 1 || lanes == 8 || lanes == 16) << lanes;
+    }
+  }
+}
+
+TEST(LimitLoops, ReadsSeeEveryByteAndNothingBeyond) {
+  constexpr std::size_t kBytes = 3 * 4096;
+  HugeBuffer buffer = HugeBuffer::allocate(kBytes + 64).value();
+  for (const LimitLoops* loops : available_limit_loops()) {
+    SCOPED_TRACE(loops->name);
+    std::memset(buffer.data(), 0, buffer.size());
+    buffer.data()[kBytes] = std::byte{1};  // outside
+    EXPECT_EQ(loops->read(buffer.data(), kBytes), 0U);
+    for (std::size_t i = 0; i < kBytes; ++i) {
+      buffer.data()[i] = std::byte{0x5a};
+      ASSERT_NE(loops->read(buffer.data(), kBytes), 0U) << i;
+      buffer.data()[i] = std::byte{0};
+    }
+  }
+}
+
+TEST(LimitLoops, BestIsTheLastOfThoseThatTheMachineHas) {
+  EXPECT_EQ(&best_limit_loops(), available_limit_loops().back());
+}
+
+}  // namespace
+}  // namespace carat::measure

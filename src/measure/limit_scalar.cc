@@ -1,0 +1,54 @@
+#include <cstring>
+
+#include "measure/limit_loops.h"
+
+namespace carat::measure {
+namespace {
+
+std::uint64_t read_words(const std::byte* data, std::size_t bytes) {
+  std::uint64_t sums[8] = {};
+  for (std::size_t offset = 0; offset < bytes; offset += sizeof sums) {
+    std::uint64_t words[8];
+    std::memcpy(words, data + offset, sizeof words);
+    for (int i = 0; i < 8; ++i) sums[i] ^= words[i];
+  }
+  std::uint64_t all = 0;
+  for (const std::uint64_t sum : sums) all ^= sum;
+  return all;
+}
+
+// Multiplies as many chains as there are registers to spare. The empty asm statements hide the values from
+// the optimizer, which would otherwise turn the loop into one multiplication.
+template <int kChains>
+std::int32_t multiply_add(std::size_t iterations) {
+  std::int32_t sums[kChains];
+  std::int32_t a = 3;
+  std::int32_t b = -5;
+  asm volatile("" : "+r"(a), "+r"(b));
+#pragma GCC unroll 24
+  for (int i = 0; i < kChains; ++i) sums[i] = i;
+  for (std::size_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 24
+    for (int i = 0; i < kChains; ++i) {
+      std::int32_t factor = a;
+      asm volatile("" : "+r"(factor));
+      sums[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(sums[i]) +
+                                          static_cast<std::uint32_t>(factor) * static_cast<std::uint32_t>(b));
+    }
+  }
+  std::uint32_t all = 0;
+#pragma GCC unroll 24
+  for (int i = 0; i < kChains; ++i) all += static_cast<std::uint32_t>(sums[i]);
+  return static_cast<std::int32_t>(all);
+}
+
+constexpr DotLoop kDots[] = {{8, 8 * 2, multiply_add<8>}};
+constexpr LimitLoops kLoops = {"scalar", read_words, kDots, sizeof kDots / sizeof kDots[0]};
+
+}  // namespace
+
+const LimitLoops& limit_loops_scalar() {
+  return kLoops;
+}
+
+}  // namespace carat::measure

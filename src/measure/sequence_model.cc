@@ -1,0 +1,67 @@
+#include "measure/sequence_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/kv_cache.h"
+#include "model/batch.h"
+#include "model/kv_geometry.h"
+
+namespace carat::measure {
+namespace {
+
+class EngineSequence final : public SequenceModel {
+ public:
+  EngineSequence(model::Model& model, const model::KvGeometry& geometry, const engine::KvCapacity& capacity)
+      : model_(model), pool_(geometry, capacity), sequence_(pool_, /*rollback_tokens=*/0) {}
+
+  void reset() override { sequence_.truncate(0); }
+
+  Result<std::span<const std::vector<float>>> append(std::span<const TokenId> tokens, std::size_t logit_rows,
+                                                     std::stop_token stop) override {
+    CARAT_CHECK(!tokens.empty() && logit_rows <= tokens.size());
+    CARAT_TRY_VOID(sequence_.prepare(tokens.size()));
+    rows_.clear();
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      model::Row row;
+      row.token = tokens[i];
+      row.position = static_cast<std::uint32_t>(sequence_.length() + i);
+      row.output = i + logit_rows >= tokens.size() ? model::RowOutput::kLogits : model::RowOutput::kNone;
+      rows_.push_back(row);
+    }
+    const model::SequenceKv sequences[] = {sequence_.view()};
+    model::Batch batch;
+    batch.rows = rows_;
+    batch.sequences = sequences;
+    batch.geometry = &pool_.geometry();
+    CARAT_TRY_VOID(model_.forward(batch, stop, output_));
+    sequence_.advance(tokens.size());
+    return std::span<const std::vector<float>>(output_.logits);
+  }
+
+ private:
+  model::Model& model_;
+  engine::KvPool pool_;
+  engine::KvSequence sequence_;
+  std::vector<model::Row> rows_;
+  model::BatchOutput output_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& model,
+                                                           std::size_t max_tokens) {
+  const model::GemmaConfig& config = model.model->config();
+  if (max_tokens > config.max_context) {
+    return fail(ErrorKind::kFailed, "{} tokens are more than the model's context of {}", max_tokens,
+                config.max_context);
+  }
+  const model::KvGeometry geometry(config, tensor::KvType::kF16);
+  const engine::KvLimits limits = {.context_length = max_tokens,
+                                   .step_rows = std::min(max_tokens, kPrefillTokens)};
+  return std::make_unique<EngineSequence>(*model.model, geometry,
+                                          engine::sequence_capacity(geometry, limits));
+}
+
+}  // namespace carat::measure
