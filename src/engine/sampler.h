@@ -41,6 +41,7 @@ struct TokenLogprob {
 struct Logprobs {
   TokenLogprob chosen;
   std::vector<TokenLogprob> top;  // the most likely, best first, ties to the lower id
+  double log_sum_exp = 0.0;       // of those logits: logprob = logit - log_sum_exp
 };
 
 struct Choice {
@@ -71,20 +72,22 @@ class Sampler {
   struct Entry {
     TokenId token = 0;
     double logit = 0.0;
+    double weight = 0.0;  // soft-max numerator, relative to the best token's
   };
   static bool ranks_before(const Entry& a, const Entry& b);
 
   Result<> gather(TokenId token, float logit);
-  Result<TokenId> choose_gathered(std::size_t position);
-  TokenId draw(std::size_t position);
   void adjust(const TokenHistory& history);
-  Logprobs logprobs_of(std::span<const float> logits, TokenId chosen) const;
+  Entry* find(TokenId token);
+  Logprobs describe() const;
+  Result<TokenId> choose_gathered(std::size_t position);
+  void weigh();
+  void truncate();
 
   prompt::SamplingParams params_;
   std::uint64_t seed_;
   const TokenMask& mask_;
-  std::vector<Entry> entries_;   // scratch: the tokens in play
-  std::vector<double> weights_;  // scratch
+  std::vector<Entry> entries_;  // scratch: the tokens in play, by id until they are ranked
 };
 
 }  // namespace carat::engine
