@@ -1,0 +1,111 @@
+#include "formats/gguf_writer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <ranges>
+
+#include "base/checked_math.h"
+
+namespace carat::formats {
+namespace {
+
+constexpr std::size_t kAlignment = 32;  // the default, so that general.alignment need not be written
+
+void append(std::vector<std::byte>& out, std::span<const std::byte> bytes) {
+  std::ranges::copy(bytes, std::back_inserter(out));
+}
+
+template <class T>
+void append_number(std::vector<std::byte>& out, T number) {
+  append(out, std::as_bytes(std::span(&number, 1)));
+}
+
+void append_string(std::vector<std::byte>& out, std::string_view text) {
+  append_number<std::uint64_t>(out, text.size());
+  append(out, std::as_bytes(std::span(text)));
+}
+
+void pad(std::vector<std::byte>& out) {
+  out.resize(round_up(out.size(), kAlignment));
+}
+
+}  // namespace
+
+void GgufWriter::begin_key(std::string_view key, GgufType type) {
+  append_string(metadata_, key);
+  append_number(metadata_, static_cast<std::uint32_t>(type));
+  ++keys_;
+}
+
+void GgufWriter::begin_array(std::string_view key, GgufType element, std::size_t count) {
+  begin_key(key, GgufType::kArray);
+  append_number(metadata_, static_cast<std::uint32_t>(element));
+  append_number<std::uint64_t>(metadata_, count);
+}
+
+void GgufWriter::set_u32(std::string_view key, std::uint32_t value) {
+  begin_key(key, GgufType::kU32);
+  append_number(metadata_, value);
+}
+
+void GgufWriter::set_f32(std::string_view key, float value) {
+  begin_key(key, GgufType::kF32);
+  append_number(metadata_, value);
+}
+
+void GgufWriter::set_bool(std::string_view key, bool value) {
+  begin_key(key, GgufType::kBool);
+  append_number<std::uint8_t>(metadata_, value ? 1 : 0);
+}
+
+void GgufWriter::set_string(std::string_view key, std::string_view value) {
+  begin_key(key, GgufType::kString);
+  append_string(metadata_, value);
+}
+
+void GgufWriter::set_f32_array(std::string_view key, std::span<const float> values) {
+  begin_array(key, GgufType::kF32, values.size());
+  append(metadata_, std::as_bytes(values));
+}
+
+void GgufWriter::set_i32_array(std::string_view key, std::span<const std::int32_t> values) {
+  begin_array(key, GgufType::kI32, values.size());
+  append(metadata_, std::as_bytes(values));
+}
+
+void GgufWriter::set_bool_array(std::string_view key, const std::vector<bool>& values) {
+  begin_array(key, GgufType::kBool, values.size());
+  for (const bool value : values) append_number<std::uint8_t>(metadata_, value ? 1 : 0);
+}
+
+void GgufWriter::set_string_array(std::string_view key, const std::vector<std::string>& values) {
+  begin_array(key, GgufType::kString, values.size());
+  for (const std::string& value : values) append_string(metadata_, value);
+}
+
+void GgufWriter::add_tensor(std::string_view name, tensor::ElementType type,
+                            std::span<const std::uint64_t> shape, std::span<const std::byte> stored) {
+  pad(data_);
+  append_string(descriptions_, name);
+  append_number(descriptions_, static_cast<std::uint32_t>(shape.size()));
+  for (const std::uint64_t extent : std::views::reverse(shape)) append_number(descriptions_, extent);
+  append_number(descriptions_, tensor::info(type).ggml_id);
+  append_number<std::uint64_t>(descriptions_, data_.size());
+  append(data_, stored);
+  ++tensors_;
+}
+
+std::vector<std::byte> GgufWriter::finish() const {
+  std::vector<std::byte> file;
+  append(file, std::as_bytes(std::span(std::string_view("GGUF"))));
+  append_number<std::uint32_t>(file, 3);
+  append_number(file, tensors_);
+  append_number(file, keys_);
+  append(file, metadata_);
+  append(file, descriptions_);
+  pad(file);
+  append(file, data_);
+  return file;
+}
+
+}  // namespace carat::formats
