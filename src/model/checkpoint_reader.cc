@@ -1,0 +1,177 @@
+#include "model/checkpoint_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/text_file.h"
+#include "formats/json.h"
+#include "formats/safetensors.h"
+#include "model/read_config.h"
+
+namespace carat::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+// config.json has a few kilobytes; a chat template likewise; tokenizer_config.json lists 6,415 added tokens
+// in about a megabyte.
+constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20;
+
+bool starts_with_any(std::string_view name, std::initializer_list<std::string_view> prefixes) {
+  return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+bool is_gguf_vision(std::string_view name) {
+  return starts_with_any(name, {"v.", "mm."});
+}
+
+bool is_hf_vision(std::string_view name) {
+  if (name.starts_with("model.")) name.remove_prefix(std::string_view("model.").size());
+  return starts_with_any(name, {"vision_tower.", "multi_modal_projector."});
+}
+
+// What stands before the names of the text model, which depends on the program that saved it.
+Result<std::string_view> find_hf_prefix(const formats::TensorDirectory& directory, const std::string& path) {
+  constexpr std::array<std::string_view, 4> kPrefixes = {"model.", "language_model.model.",
+                                                         "model.language_model.", ""};
+  for (const std::string_view prefix : kPrefixes) {
+    if (directory.find(fmt::format("{}{}", prefix, info(TensorId::kEmbedding).hf_name)) != nullptr)
+      return prefix;
+  }
+  return fail(ErrorKind::kInvalidModel, "{}: tensor 'model.embed_tokens.weight' is missing", path);
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+}  // namespace
+
+Result<Checkpoint> CheckpointReader::open() {
+  const fs::path path = checkpoint_.path_;
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    CARAT_TRY_VOID(open_safetensors_model(path));
+  } else if (path.extension() == ".safetensors" || path.extension() == ".json") {
+    CARAT_TRY_VOID(open_safetensors_model(path.has_parent_path() ? path.parent_path() : fs::path(".")));
+  } else {
+    CARAT_TRY_VOID(open_gguf_model());
+  }
+  return std::move(checkpoint_);
+}
+
+Result<> CheckpointReader::open_gguf_model() {
+  CARAT_TRY(checkpoint_.gguf_, formats::open_gguf(checkpoint_.path_));
+  CARAT_TRY(checkpoint_.config_, config_from_gguf(*checkpoint_.gguf_));
+  CARAT_TRY(checkpoint_.chat_template_, checkpoint_.gguf_->find_string("tokenizer.chat_template"));
+  checkpoint_.directory_ = checkpoint_.gguf_->tensors();
+  return find_tensors(
+      [](const TensorInfo& tensor, std::size_t layer) { return tensor_name(tensor.gguf_name, layer); },
+      is_gguf_vision);
+}
+
+Result<> CheckpointReader::open_safetensors_model(const fs::path& folder) {
+  const std::string config_path = (folder / "config.json").string();
+  CARAT_TRY(const std::string config_text, read_text_file(config_path, kMaxTextBytes));
+  CARAT_TRY(HfConfig hf, config_from_hf(config_text, config_path));
+  checkpoint_.config_ = std::move(hf.config);
+  use_head_ = !hf.tied_head;
+  CARAT_TRY(checkpoint_.directory_, formats::open_safetensors(checkpoint_.path_));
+  CARAT_TRY(const std::string_view prefix, find_hf_prefix(checkpoint_.directory_, checkpoint_.path_));
+  const bool head_has_prefix = checkpoint_.directory_.find("language_model.lm_head.weight") != nullptr;
+  CARAT_TRY_VOID(find_tensors(
+      [&](const TensorInfo& tensor, std::size_t layer) {
+        if (tensor.id == TensorId::kHead) {
+          return fmt::format("{}{}", head_has_prefix ? "language_model." : "", tensor.hf_name);
+        }
+        return fmt::format("{}{}", prefix, tensor_name(tensor.hf_name, layer));
+      },
+      is_hf_vision));
+  checkpoint_.norm_offset_ = 1.0F;
+  const fs::path tokenizer = folder / "tokenizer.json";
+  if (is_there(tokenizer)) checkpoint_.tokenizer_json_ = tokenizer.string();
+  CARAT_TRY_VOID(read_chat_template(folder));
+  find_tuning(folder);
+  return {};
+}
+
+Result<> CheckpointReader::read_chat_template(const fs::path& folder) {
+  if (const fs::path plain = folder / "chat_template.jinja"; is_there(plain)) {
+    CARAT_TRY(checkpoint_.chat_template_, read_text_file(plain.string(), kMaxTextBytes));
+    return {};
+  }
+  for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
+    const std::string path = (folder / name).string();
+    if (!is_there(path)) continue;
+    CARAT_TRY(const std::string text, read_text_file(path, kMaxTextBytes));
+    CARAT_TRY(const formats::JsonDocument document, formats::JsonDocument::parse(text, path));
+    CARAT_TRY(checkpoint_.chat_template_, document.root().find_string("chat_template"));
+    if (checkpoint_.chat_template_) return {};
+  }
+  return {};
+}
+
+void CheckpointReader::find_tuning(const fs::path& folder) {
+  GemmaConfig& config = checkpoint_.config_;
+  std::error_code ignored;
+  config.name = fs::canonical(folder, ignored).filename().string();
+  if (const auto tuned = instruction_tuned_by_name(config.name)) {
+    config.instruction_tuned = *tuned;
+    config.instruction_tuned_source = fmt::format("the folder is named '{}'", config.name);
+    return;
+  }
+  config.instruction_tuned = checkpoint_.chat_template_.has_value();
+  config.instruction_tuned_source =
+      config.instruction_tuned ? "there is a chat template" : "there is no chat template";
+}
+
+Result<> CheckpointReader::find_tensors(const NameOf& name_of,
+                                        const std::function<bool(std::string_view)>& is_vision) {
+  GemmaConfig& config = checkpoint_.config_;
+  checkpoint_.tensors_.resize(config.layers * kTensorIdCount);
+  std::set<std::string, std::less<>> known;
+  for (const TensorInfo& tensor : tensor_table()) {
+    const std::size_t copies = tensor.per_layer ? config.layers : 1;
+    for (std::size_t layer = 0; layer < copies; ++layer) {
+      const auto name = known.insert(name_of(tensor, layer)).first;
+      CARAT_TRY_VOID(find_tensor(tensor, layer, *name));
+    }
+  }
+  for (const formats::TensorEntry& entry : checkpoint_.directory_.entries()) {
+    if (known.contains(entry.name)) continue;
+    if (!is_vision(entry.name)) {
+      return fail(ErrorKind::kInvalidModel, "{}: tensor '{}' is no part of a Gemma 3 model of {} layers",
+                  entry.source->name(), entry.name, config.layers);
+    }
+    config.has_vision = true;
+  }
+  return {};
+}
+
+Result<> CheckpointReader::find_tensor(const TensorInfo& tensor, std::size_t layer, const std::string& name) {
+  const formats::TensorEntry* entry = checkpoint_.directory_.find(name);
+  if (entry == nullptr) {
+    if (tensor.optional) return {};
+    return fail(ErrorKind::kInvalidModel, "{}: tensor '{}' is missing", checkpoint_.path_, name);
+  }
+  const std::vector<std::uint64_t> expected = expected_shape(tensor, checkpoint_.config_);
+  if (entry->shape != expected) {
+    return fail(ErrorKind::kInvalidModel, "{}: tensor '{}': expected shape {}, found {}",
+                entry->source->name(), name, formats::shape_text(expected),
+                formats::shape_text(entry->shape));
+  }
+  if (tensor.id == TensorId::kHead && !use_head_) return {};
+  checkpoint_.tensors_[layer * kTensorIdCount + static_cast<std::size_t>(tensor.id)] = tensor::StoredTensor{
+      .name = name,
+      .source = entry->source,
+      .offset = entry->offset,
+      .type = entry->type,
+      .rows = expected.size() == 1 ? 1 : expected.front(),
+      .columns = expected.back(),
+  };
+  return {};
+}
+
+}  // namespace carat::model
