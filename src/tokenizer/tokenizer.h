@@ -40,6 +40,8 @@ class Tokenizer {
 
   // Reads a tokenizer.json with a BPE model of Gemma's kind. kNotFound, kFailed or kInvalidModel.
   static Result<std::shared_ptr<const Tokenizer>> from_tokenizer_json(const std::string& path);
+  static Result<std::shared_ptr<const Tokenizer>> from_json_text(const std::string& source,
+                                                                 std::string_view json);
 
   // For those two: kInvalidModel when the parts are not usable.
   static Result<std::shared_ptr<const Tokenizer>> from_parts(const std::string& source,

@@ -11,8 +11,8 @@ namespace carat::tokenizer {
 namespace {
 
 // Bounds against hostile files, far above the 262,208 pieces of 2 MB (93 bytes at most) that Gemma 3 has.
-constexpr std::size_t kMaxPieceBytes = 4096;
-constexpr std::size_t kMaxTotalBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxPieceBytes = 256;
+constexpr std::size_t kMaxTotalBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxAddedBytes = std::size_t{4} << 20;
 
 // The byte that <0xHH> stands for.
@@ -35,15 +35,16 @@ std::string spaces_to_marks(std::size_t count) {
   return out;
 }
 
-Result<> check_sizes(const std::string& source, const VocabularyParts& parts) {
-  CARAT_CHECK(parts.kinds.size() == parts.texts.size() && parts.merge_ranks.size() == parts.texts.size());
-  if (parts.texts.empty() || parts.texts.size() > PieceTable::kMaxPieces) {
+}  // namespace
+
+Result<> check_sizes(const std::string& source, std::span<const std::string_view> texts) {
+  if (texts.empty() || texts.size() > PieceTable::kMaxPieces) {
     return fail(ErrorKind::kInvalidModel, "{}: the vocabulary must have between 1 and {} pieces, found {}",
-                source, PieceTable::kMaxPieces, parts.texts.size());
+                source, PieceTable::kMaxPieces, texts.size());
   }
   std::size_t total = 0;
-  for (std::size_t i = 0; i < parts.texts.size(); ++i) {
-    const std::size_t bytes = parts.texts[i].size();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::size_t bytes = texts[i].size();
     if (bytes == 0 || bytes > kMaxPieceBytes) {
       return fail(ErrorKind::kInvalidModel,
                   "{}: vocabulary piece {} must have between 1 and {} bytes, found {}", source, i,
@@ -58,10 +59,9 @@ Result<> check_sizes(const std::string& source, const VocabularyParts& parts) {
   return {};
 }
 
-}  // namespace
-
 Result<Vocabulary> Vocabulary::build(const std::string& source, const VocabularyParts& parts) {
-  CARAT_TRY_VOID(check_sizes(source, parts));
+  CARAT_CHECK(parts.kinds.size() == parts.texts.size() && parts.merge_ranks.size() == parts.texts.size());
+  CARAT_TRY_VOID(check_sizes(source, parts.texts));
   const std::size_t size = parts.texts.size();
   Vocabulary vocabulary;
   vocabulary.kinds_ = parts.kinds;

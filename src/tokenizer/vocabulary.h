@@ -34,6 +34,9 @@ struct VocabularyParts {
   std::vector<std::uint32_t> merge_ranks;  // lower is merged first; kNoRank: no merge gives this piece
 };
 
+// Bounds on their number and bytes. kInvalidModel, naming the piece.
+Result<> check_sizes(const std::string& source, std::span<const std::string_view> texts);
+
 // The pieces, and the three ways in which encoding finds them: as added or control token at a place in the
 // text, as the result of a merge, as a byte. Immutable once built.
 //
