@@ -10,28 +10,9 @@
 namespace carat::tokenizer {
 namespace {
 
-// A heap entry orders candidates by one comparison of integers. From the top: rank of the result (20 bits),
-// bytes by which the left part falls short of the longest (16), index of the left symbol (24 and more).
-constexpr unsigned kIndexBits = 28;
-constexpr unsigned kShortfallBits = 16;
-constexpr std::uint32_t kLongestPart = (1U << kShortfallBits) - 1;
-
-struct Candidate {
-  std::uint32_t rank;
-  std::uint32_t left_length;
-  std::uint32_t left;
-};
-
-std::uint64_t pack(const Candidate& candidate) {
-  return std::uint64_t{candidate.rank} << (kShortfallBits + kIndexBits) |
-         std::uint64_t{kLongestPart - candidate.left_length} << kIndexBits | candidate.left;
-}
-
-Candidate unpack(std::uint64_t entry) {
-  return {.rank = static_cast<std::uint32_t>(entry >> (kShortfallBits + kIndexBits)),
-          .left_length = kLongestPart - static_cast<std::uint32_t>(entry >> kIndexBits & kLongestPart),
-          .left = static_cast<std::uint32_t>(entry & ((1U << kIndexBits) - 1))};
-}
+// A heap entry orders candidates by one comparison of integers: rank of the result, then index of the left
+// symbol.
+constexpr unsigned kIndexBits = 32;
 
 }  // namespace
 
@@ -70,7 +51,7 @@ void BpeMerger::push_candidate(std::string_view text, std::uint32_t left) {
   if (!id) return;
   const std::uint32_t rank = vocabulary_.merge_rank(*id);
   if (rank == kNoRank) return;
-  heap_.push_back(pack({.rank = rank, .left_length = a.length, .left = left}));
+  heap_.push_back(std::uint64_t{rank} << kIndexBits | left);
   std::ranges::push_heap(heap_, std::greater{});
 }
 
@@ -79,14 +60,14 @@ void BpeMerger::merge_all(std::string_view text) {
   for (std::uint32_t i = 0; i + 1 < symbols_.size(); ++i) push_candidate(text, i);
   while (!heap_.empty()) {
     std::ranges::pop_heap(heap_, std::greater{});
-    const Candidate candidate = unpack(heap_.back());
+    const auto index = static_cast<std::uint32_t>(heap_.back());
+    const TokenId merged = vocabulary_.merged_at(static_cast<std::uint32_t>(heap_.back() >> kIndexBits));
     heap_.pop_back();
     ++operations_;
-    // Either part may have changed since the entry was made. The same start and the same two lengths mean the
-    // same two texts, so nothing else needs to be compared.
-    Symbol& left = symbols_[candidate.left];
-    if (left.length != candidate.left_length || left.next == kEnd) continue;
-    const TokenId merged = vocabulary_.merged_at(candidate.rank);
+    // Either part may have changed since the entry was made. Symbols only grow, by whole neighbours, so the
+    // same joint length means the same two parts.
+    Symbol& left = symbols_[index];
+    if (left.length == 0 || left.next == kEnd) continue;
     Symbol& right = symbols_[left.next];
     if (left.length + right.length != vocabulary_.text(merged).size()) continue;
 
@@ -94,8 +75,8 @@ void BpeMerger::merge_all(std::string_view text) {
     left.id = merged;
     left.next = right.next;
     right.length = 0;
-    if (left.next != kEnd) symbols_[left.next].previous = candidate.left;
-    push_candidate(text, candidate.left);
+    if (left.next != kEnd) symbols_[left.next].previous = index;
+    push_candidate(text, index);
     if (left.previous != kEnd) push_candidate(text, left.previous);
   }
 }

@@ -11,15 +11,15 @@
 namespace carat::tokenizer {
 
 // Byte-pair merging of one stretch of text in which no added token occurs. Neighbours whose texts together
-// are a piece merge, the piece of lowest rank first; of equal pieces the one with the longest left part, then
-// the leftmost, which is the order of the reference's merge list. A heap holds the candidates: n characters
-// cost O(n log n). Reuses its buffers; one per encoding call.
+// are a piece merge, the piece of lowest rank first, on ties the leftmost. A heap holds the candidates: n
+// characters cost O(n log n). Which two parts a piece is put together from never matters to the order: as
+// long as nothing outside its span interferes, equal spans split the same way. Reuses its buffers; one per
+// encoding call.
 class BpeMerger {
  public:
-  static constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;  // offsets fill 24 bits of a heap entry
+  static constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;
 
-  explicit BpeMerger(const Vocabulary& vocabulary, TokenId unknown)
-      : vocabulary_(vocabulary), unknown_(unknown) {}
+  BpeMerger(const Vocabulary& vocabulary, TokenId unknown) : vocabulary_(vocabulary), unknown_(unknown) {}
 
   // Appends the ids of `text`: valid UTF-8 without U+2581, at most kMaxTextBytes.
   void encode(std::string_view text, std::vector<TokenId>& out);

@@ -44,9 +44,7 @@ bool is_gemma3(std::span<const std::string_view> texts) {
 }
 
 // Converters mark whatever looks special as control; the reference matches these in any text.
-bool is_gemma_placeholder(std::string_view text) {
-  return text == "<mask>" || text.starts_with("<unused");
-}
+bool is_gemma_placeholder(std::string_view text) { return text == "<mask>" || text.starts_with("<unused"); }
 
 void correct_gemma_kinds(VocabularyParts& parts) {
   for (std::size_t i = 0; i < parts.texts.size(); ++i) {
@@ -59,17 +57,12 @@ void correct_gemma_kinds(VocabularyParts& parts) {
 
 Result<PieceKind> kind_of(const std::string& source, std::int32_t type, std::size_t id) {
   switch (type) {
-    case kTypeNormal:
-      return PieceKind::kNormal;
+    case kTypeNormal: return PieceKind::kNormal;
     case kTypeUnknown:
-    case kTypeControl:
-      return PieceKind::kControl;
-    case kTypeUserDefined:
-      return PieceKind::kAdded;
-    case kTypeUnused:
-      return PieceKind::kUnused;
-    case kTypeByte:
-      return PieceKind::kByte;
+    case kTypeControl: return PieceKind::kControl;
+    case kTypeUserDefined: return PieceKind::kAdded;
+    case kTypeUnused: return PieceKind::kUnused;
+    case kTypeByte: return PieceKind::kByte;
     default:
       return fail(ErrorKind::kInvalidModel,
                   "{}: tokenizer.ggml.token_type[{}] must be between 1 and 6, found {}", source, id, type);

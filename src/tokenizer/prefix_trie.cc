@@ -2,9 +2,7 @@
 
 namespace carat::tokenizer {
 
-PrefixTrie::PrefixTrie() {
-  roots_.fill(kNone);
-}
+PrefixTrie::PrefixTrie() { roots_.fill(kNone); }
 
 std::uint32_t PrefixTrie::child(std::uint32_t parent, char byte) const {
   std::uint32_t node = nodes_[parent].first_child;

@@ -8,9 +8,7 @@ namespace carat::tokenizer {
 // How SentencePiece writes a space in its pieces: U+2581.
 inline constexpr std::string_view kSpaceMark = "\xE2\x96\x81";
 
-inline bool has_space_mark(std::string_view text) {
-  return text.find(kSpaceMark) != std::string_view::npos;
-}
+inline bool has_space_mark(std::string_view text) { return text.find(kSpaceMark) != std::string_view::npos; }
 
 inline std::string marks_to_spaces(std::string_view text) {
   std::string out;

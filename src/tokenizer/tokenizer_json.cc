@@ -126,10 +126,8 @@ class Handler {
       case Section::kAdded:
         if (depth_ == 3 && key() == "content") out_.added.back().content = std::move(text);
         return true;
-      case Section::kVocabulary:
-        return reject(error, "model.vocab must map texts to numbers");
-      case Section::kOther:
-        return add_setting(std::move(text), error);
+      case Section::kVocabulary: return reject(error, "model.vocab must map texts to numbers");
+      case Section::kOther: return add_setting(std::move(text), error);
     }
     return true;
   }
@@ -165,9 +163,8 @@ class Handler {
   }
 
   bool add_merge(std::string_view left, std::string_view right, json::error_code& error) {
-    if (out_.left_bytes.size() == kMaxMerges) return reject(error, "model.merges has too many entries");
+    if (out_.merged.size() == kMaxMerges) return reject(error, "model.merges has too many entries");
     out_.merged.append(std::string(left).append(right));
-    out_.left_bytes.push_back(static_cast<std::uint32_t>(left.size()));
     return true;
   }
 

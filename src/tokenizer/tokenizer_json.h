@@ -22,11 +22,10 @@ struct TokenizerJson {
     bool plain_match = true;  // none of the options that change where it matches is set
   };
 
-  PieceTexts vocabulary;                  // keys of model.vocab, in file order
-  std::vector<std::int64_t> ids;          // their ids
-  std::vector<AddedToken> added;          //
-  PieceTexts merged;                      // the joined text of each entry of model.merges
-  std::vector<std::uint32_t> left_bytes;  // bytes of its left part
+  PieceTexts vocabulary;          // keys of model.vocab, in file order
+  std::vector<std::int64_t> ids;  // their ids
+  std::vector<AddedToken> added;
+  PieceTexts merged;  // the joined text of each entry of model.merges
   // Every other string, number and boolean, by its path: "model.type", "normalizer.pattern.String".
   std::map<std::string, std::string, std::less<>> settings;
 };

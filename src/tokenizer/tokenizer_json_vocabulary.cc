@@ -91,9 +91,9 @@ Result<VocabularyParts> place_pieces(const std::string& source, const TokenizerJ
 }
 
 // The merge list, reduced to a rank for each result. That loses nothing if the list is what Gemma 3's is:
-// every way to put a piece together from two others is in it, all ways of one piece stand together, the
-// longest left part first. (The ways of added pieces, runs of one character, may be interleaved: runs come
-// out the same in any such order.)
+// every way to put a piece together from two others is in it, and all ways of one piece stand together.
+// (Those of added pieces, runs of one character, may be interleaved: runs come out the same in any such
+// order.)
 class MergeRanks {
  public:
   MergeRanks(const std::string& source, const TokenizerJson& file, const VocabularyParts& parts)
@@ -107,15 +107,13 @@ class MergeRanks {
     ranks_.assign(texts_.size(), kNoRank);
     ways_.assign(texts_.size(), 0);
     TokenId previous = -1;
-    for (std::size_t i = 0; i < file_.left_bytes.size(); ++i) {
+    for (std::size_t i = 0; i < file_.merged.size(); ++i) {
       const std::optional<TokenId> id = table_.find(texts_, file_.merged[static_cast<TokenId>(i)]);
       if (!id) return unusable("an entry gives a text that is not in model.vocab");
       const auto index = static_cast<std::size_t>(*id);
       const bool seen = ranks_[index] != kNoRank;
-      if (seen && parts_.kinds[index] == PieceKind::kNormal) {
-        if (*id != previous) return unusable("the entries of one piece do not stand together");
-        if (file_.left_bytes[i] >= file_.left_bytes[i - 1])
-          return unusable("the longest left part does not come first");
+      if (seen && *id != previous && parts_.kinds[index] == PieceKind::kNormal) {
+        return unusable("the entries of one piece do not stand together");
       }
       if (!seen) ranks_[index] = static_cast<std::uint32_t>(i);
       ++ways_[index];
