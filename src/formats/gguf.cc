@@ -27,9 +27,7 @@ std::vector<T> unpack(const GgufArray& array) {
 
 }  // namespace
 
-std::string_view gguf_type_name(GgufType type) {
-  return kTypeNames[static_cast<std::size_t>(type)];
-}
+std::string_view gguf_type_name(GgufType type) { return kTypeNames[static_cast<std::size_t>(type)]; }
 
 std::vector<std::string_view> StringArray::views() const {
   std::vector<std::string_view> all(size());
@@ -103,13 +101,9 @@ Result<T> GgufFile::required(const Result<std::optional<T>>& found, std::string_
   return **found;
 }
 
-Result<std::uint32_t> GgufFile::get_u32(std::string_view key) const {
-  return required(find_u32(key), key);
-}
+Result<std::uint32_t> GgufFile::get_u32(std::string_view key) const { return required(find_u32(key), key); }
 
-Result<float> GgufFile::get_f32(std::string_view key) const {
-  return required(find_f32(key), key);
-}
+Result<float> GgufFile::get_f32(std::string_view key) const { return required(find_f32(key), key); }
 
 Result<std::string> GgufFile::get_string(std::string_view key) const {
   return required(find_string(key), key);

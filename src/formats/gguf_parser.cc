@@ -33,22 +33,17 @@ std::size_t scalar_bytes(GgufType type) {
   switch (type) {
     case kU8:
     case kI8:
-    case kBool:
-      return 1;
+    case kBool: return 1;
     case kU16:
-    case kI16:
-      return 2;
+    case kI16: return 2;
     case kU32:
     case kI32:
-    case kF32:
-      return 4;
+    case kF32: return 4;
     case kU64:
     case kI64:
-    case kF64:
-      return 8;
+    case kF64: return 8;
     case kString:
-    case kArray:
-      return 0;
+    case kArray: return 0;
   }
   return 0;
 }
@@ -134,26 +129,16 @@ class GgufParser {
   Result<GgufValue> read_value(const std::string& key, GgufType type) {
     using enum GgufType;
     switch (type) {
-      case kU8:
-        return read_number<std::uint8_t, std::uint64_t>(key, type);
-      case kU16:
-        return read_number<std::uint16_t, std::uint64_t>(key, type);
-      case kU32:
-        return read_number<std::uint32_t, std::uint64_t>(key, type);
-      case kU64:
-        return read_number<std::uint64_t, std::uint64_t>(key, type);
-      case kI8:
-        return read_number<std::int8_t, std::int64_t>(key, type);
-      case kI16:
-        return read_number<std::int16_t, std::int64_t>(key, type);
-      case kI32:
-        return read_number<std::int32_t, std::int64_t>(key, type);
-      case kI64:
-        return read_number<std::int64_t, std::int64_t>(key, type);
-      case kF32:
-        return read_number<float, double>(key, type);
-      case kF64:
-        return read_number<double, double>(key, type);
+      case kU8: return read_number<std::uint8_t, std::uint64_t>(key, type);
+      case kU16: return read_number<std::uint16_t, std::uint64_t>(key, type);
+      case kU32: return read_number<std::uint32_t, std::uint64_t>(key, type);
+      case kU64: return read_number<std::uint64_t, std::uint64_t>(key, type);
+      case kI8: return read_number<std::int8_t, std::int64_t>(key, type);
+      case kI16: return read_number<std::int16_t, std::int64_t>(key, type);
+      case kI32: return read_number<std::int32_t, std::int64_t>(key, type);
+      case kI64: return read_number<std::int64_t, std::int64_t>(key, type);
+      case kF32: return read_number<float, double>(key, type);
+      case kF64: return read_number<double, double>(key, type);
       case kBool: {
         CARAT_TRY(const auto byte, reader_.read<std::uint8_t>(key));
         if (byte > 1) return invalid("{}: expected a bool, 0 or 1, found {}", key, byte);

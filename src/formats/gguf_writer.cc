@@ -25,9 +25,7 @@ void append_string(std::vector<std::byte>& out, std::string_view text) {
   append(out, std::as_bytes(std::span(text)));
 }
 
-void pad(std::vector<std::byte>& out) {
-  out.resize(round_up(out.size(), kAlignment));
-}
+void pad(std::vector<std::byte>& out) { out.resize(round_up(out.size(), kAlignment)); }
 
 }  // namespace
 

@@ -32,9 +32,7 @@ std::unexpected<Error> JsonObject::wrong_type(std::string_view name, std::string
   return invalid(name, "expected {}, found {}", expected, std::string_view(kind.data(), kind.size()));
 }
 
-std::unexpected<Error> JsonObject::missing(std::string_view name) const {
-  return invalid(name, "missing");
-}
+std::unexpected<Error> JsonObject::missing(std::string_view name) const { return invalid(name, "missing"); }
 
 Result<std::optional<std::uint64_t>> JsonObject::find_u64(std::string_view name) const {
   const auto* value = find(name);
