@@ -1,0 +1,74 @@
+#include <string>
+
+#include "chat/dialogue_roles.h"
+#include "chat/strip.h"
+#include "chat/styles.h"
+
+namespace carat::chat {
+namespace {
+
+using prompt::Markup;
+using prompt::Message;
+using prompt::Piece;
+using prompt::PlainText;
+using prompt::TokenIds;
+
+// A base model goes on as the transcript began: the examples show it to answer shortly and to stop.
+constexpr std::string_view kPreamble =
+    "The following is a conversation between a user and a helpful assistant. The assistant gives short, "
+    "correct "
+    "answers.";
+
+struct Example {
+  std::string_view user;
+  std::string_view assistant;
+};
+constexpr Example kExamples[] = {
+    {"How many days are there in a week?", "There are seven days in a week."},
+    {"Hello! Can you help me?", "Hello! Yes, of course. What would you like to know?"},
+};
+
+std::string clean(std::string_view text) { return neutralise_markers(strip(text)); }
+
+std::string user_turn(std::string_view text) {
+  return std::string("\n\n")
+             .append(kUserMarker)
+             .append("\n")
+             .append(text)
+             .append("\n\n")
+             .append(kAssistantMarker) +
+         "\n";
+}
+
+std::string preamble(std::string_view system) {
+  std::string text(kPreamble);
+  const std::string instructions = clean(system);
+  if (!instructions.empty()) text.append("\n").append(instructions);
+  for (const Example& example : kExamples) text.append(user_turn(example.user)).append(example.assistant);
+  return text;
+}
+
+Piece answer_piece(const Message& message) {
+  if (!message.generated_ids.empty()) return TokenIds{message.generated_ids};
+  return PlainText{clean(message.text)};
+}
+
+}  // namespace
+
+// Plain text throughout. Each turn ends with a newline and the answer is a piece of its own, so that the next
+// prompt begins with this one, whatever tokens the answer has.
+std::vector<Piece> render_dialogue(const CheckedConversation& conversation) {
+  std::vector<Piece> pieces = {Markup{"<bos>"}};
+  std::string text = preamble(conversation.system);
+  for (const Message& message : conversation.messages) {
+    if (message.role == prompt::Role::kUser) {
+      pieces.push_back(PlainText{text.append(user_turn(clean(message.text)))});
+      text.clear();
+    } else {
+      pieces.push_back(answer_piece(message));
+    }
+  }
+  return pieces;
+}
+
+}  // namespace carat::chat

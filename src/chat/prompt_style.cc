@@ -1,0 +1,94 @@
+#include "chat/prompt_style.h"
+
+#include <algorithm>
+#include <array>
+
+#include "chat/dialogue_roles.h"
+#include "chat/styles.h"
+
+namespace carat::chat {
+namespace {
+
+using prompt::Message;
+using prompt::Role;
+
+constexpr std::array<std::string_view, 4> kTuned = {"it", "instruct", "instruction", "chat"};
+constexpr std::array<std::string_view, 4> kBase = {"pt", "base", "pretrain", "pretrained"};
+
+// Whether one of the words of `text`, as separated by anything but letters and digits, is in `words`.
+template <std::size_t kCount>
+bool has_word(std::string_view text, const std::array<std::string_view, kCount>& words) {
+  std::string word;
+  const auto is_known = [&] { return std::ranges::find(words, word) != words.end(); };
+  for (const char c : text) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      word += upper ? static_cast<char>(c - 'A' + 'a') : c;
+    } else {
+      if (is_known()) return true;
+      word.clear();
+    }
+  }
+  return is_known();
+}
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kSystem: return "system";
+    case Role::kUser: return "user";
+    case Role::kAssistant: return "assistant";
+  }
+  return "";
+}
+
+Result<CheckedConversation> check(std::span<const Message> messages) {
+  CheckedConversation out{.system = {}, .messages = messages};
+  if (!messages.empty() && messages.front().role == Role::kSystem) {
+    out.system = messages.front().text;
+    out.messages = messages.subspan(1);
+  }
+  for (std::size_t i = 0; i < out.messages.size(); ++i) {
+    const Role expected = i % 2 == 0 ? Role::kUser : Role::kAssistant;
+    if (out.messages[i].role != expected) {
+      return fail(
+          ErrorKind::kUsage,
+          "conversation roles must alternate user/assistant/user/assistant/... after an optional system "
+          "message: message {} must be from {}, found {}",
+          i + (messages.size() - out.messages.size()) + 1, name_of(expected), name_of(out.messages[i].role));
+    }
+  }
+  if (out.messages.size() % 2 == 0) {
+    return fail(ErrorKind::kUsage, "the last message of a conversation must be from user, found {}",
+                messages.empty() ? "no message" : name_of(messages.back().role));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view name_of(PromptStyle style) { return style == PromptStyle::kGemma ? "gemma" : "dialogue"; }
+
+std::optional<PromptStyle> find_prompt_style(std::string_view name) {
+  for (const PromptStyle style : {PromptStyle::kGemma, PromptStyle::kDialogue}) {
+    if (name == name_of(style)) return style;
+  }
+  return std::nullopt;
+}
+
+PromptStyle style_for(const ModelDescription& model) {
+  if (has_word(model.finetune, kTuned)) return PromptStyle::kGemma;
+  if (has_word(model.finetune, kBase)) return PromptStyle::kDialogue;
+  if (model.has_chat_template || has_word(model.name, kTuned)) return PromptStyle::kGemma;
+  return PromptStyle::kDialogue;
+}
+
+Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const Message> messages) {
+  CARAT_TRY(const CheckedConversation conversation, check(messages));
+  return style == PromptStyle::kGemma ? render_gemma(conversation) : render_dialogue(conversation);
+}
+
+std::vector<std::string> stop_strings(PromptStyle style) {
+  return style == PromptStyle::kGemma ? std::vector<std::string>() : dialogue_stop_strings();
+}
+
+}  // namespace carat::chat

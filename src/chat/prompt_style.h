@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "prompt/message.h"
+#include "prompt/piece.h"
+
+namespace carat::chat {
+
+// How a conversation is written down for a model.
+enum class PromptStyle {
+  kGemma,     // <start_of_turn> and <end_of_turn>, for instruction-tuned checkpoints
+  kDialogue,  // a plain transcript, for base checkpoints, which were never taught the turn markers
+};
+
+std::string_view name_of(PromptStyle style);                          // "gemma", "dialogue"
+std::optional<PromptStyle> find_prompt_style(std::string_view name);  // by that name
+
+// What a model file says about its training; empty where it says nothing.
+struct ModelDescription {
+  bool has_chat_template = false;
+  std::string name;      // general.name
+  std::string finetune;  // general.finetune
+};
+
+// kGemma for an instruction-tuned model: the finetune field says so, or else there is a chat template, or
+// else the name has a word like "it" or "instruct". kDialogue otherwise.
+PromptStyle style_for(const ModelDescription& model);
+
+// The prompt for the next answer. Messages: an optional system message, then user and assistant in turn, the
+// user last; anything else is kUsage. Text of messages never becomes control tokens or a role marker.
+//
+// The prompt of a conversation begins with the prompt of its beginning followed by the answer to that, so
+// that what a KV cache holds stays of use; exactly so if the answer's message has the ids that were
+// generated.
+Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const prompt::Message> messages);
+
+// Texts that end an answer, besides the end-of-generation tokens.
+std::vector<std::string> stop_strings(PromptStyle style);
+
+}  // namespace carat::chat

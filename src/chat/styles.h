@@ -1,0 +1,21 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "prompt/message.h"
+#include "prompt/piece.h"
+
+namespace carat::chat {
+
+// A conversation whose order of roles has been checked: messages alternate and the user's are first and last.
+struct CheckedConversation {
+  std::string_view system;  // as given; empty when there is none
+  std::span<const prompt::Message> messages;
+};
+
+std::vector<prompt::Piece> render_gemma(const CheckedConversation& conversation);
+std::vector<prompt::Piece> render_dialogue(const CheckedConversation& conversation);
+
+}  // namespace carat::chat
