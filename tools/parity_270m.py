@@ -97,6 +97,7 @@ def read_chunks(data, tokenizer_path, length, count):
     with gzip.open(pathlib.Path(data) / "wikitext-2-test.txt.gz", "rt", encoding="utf-8") as file:
         text = file.read()
     tokenizer = tokenizers.Tokenizer.from_file(tokenizer_path)
+    tokenizer.encode_special_tokens = True  # the text says <unk> a lot, and means the five characters
     ids = [BOS] + tokenizer.encode(text, add_special_tokens=False).ids
     chunks = [[BOS] + ids[i + 1 : i + length] for i in range(0, count * length, length)]
     assert all(len(chunk) == length for chunk in chunks), "not enough text"
