@@ -26,9 +26,7 @@ std::vector<BenchRow> rows_for(const BenchOptions& options) {
   return rows;
 }
 
-std::size_t tokens_needed(const BenchRow& row) {
-  return row.n_depth + row.n_prompt + row.n_gen;
-}
+std::size_t tokens_needed(const BenchRow& row) { return row.n_depth + row.n_prompt + row.n_gen; }
 
 // Runs the timed parts. Which tokens are fed does not matter to the time; a fixed sequence of all ids keeps
 // runs comparable.
@@ -126,11 +124,9 @@ void derive_rates(const ModelWork& work, const MachineLimits& limits, BenchRow& 
   const std::uint64_t heads = row.n_prompt > 0 ? 1 : row.n_gen;
   row.giga_ops_per_second = static_cast<double>(work.ops(tokens, heads)) / typical_ns;
   row.share_of_dot_limit = row.giga_ops_per_second * 1e9 / limits.dot_ops_per_second;
-  if (row.n_gen > 0) {
-    row.gigabytes_per_second = static_cast<double>(work.decode_bytes(row.n_depth, row.n_gen)) / typical_ns;
-    row.share_of_read_limit = row.gigabytes_per_second * 1e9 / limits.memory_bytes_per_second;
-    row.share_of_model_read_limit = row.gigabytes_per_second * 1e9 / limits.model_bytes_per_second;
-  }
+  row.gigabytes_per_second = static_cast<double>(work.decode_bytes(row.n_depth, row.n_gen)) / typical_ns;
+  row.share_of_read_limit = row.gigabytes_per_second * 1e9 / limits.memory_bytes_per_second;
+  row.share_of_model_read_limit = row.gigabytes_per_second * 1e9 / limits.model_bytes_per_second;
 }
 
 Result<BenchReport> run_bench(engine::LoadedModel& model, const BenchOptions& options,
@@ -138,7 +134,8 @@ Result<BenchReport> run_bench(engine::LoadedModel& model, const BenchOptions& op
   std::size_t longest = 1;
   for (const BenchRow& row : rows_for(options)) longest = std::max(longest, tokens_needed(row));
   CARAT_TRY(const std::unique_ptr<SequenceModel> sequence, make_sequence_model(model, longest));
-  CARAT_TRY(LimitMeter meter, LimitMeter::make(options.threads, model.model->weight_bytes()));
+  CARAT_TRY(LimitMeter meter,
+            LimitMeter::make(options.threads, memory_working_set(), model.model->weight_bytes()));
   const SteadyClock clock;
   const BenchHarness harness = {*sequence, clock, [&meter] { meter.take_sample(); },
                                 model.model->config().vocab};

@@ -30,9 +30,9 @@ struct BenchRow {
   std::size_t n_prompt = 0;
   std::size_t n_gen = 0;
   std::size_t n_depth = 0;
-  std::vector<double> samples_ns;  // one a repetition
-  double avg_ts = 0;               // tokens per second: mean of the repetitions, as llama-bench takes it
-  double stddev_ts = 0;            // their sample standard deviation, 0 for a single one
+  std::vector<double> samples_ns = {};  // one a repetition
+  double avg_ts = 0;                    // tokens per second: mean of the repetitions, as llama-bench takes it
+  double stddev_ts = 0;                 // their sample standard deviation, 0 for a single one
   // From the median time, by ModelWork's counts. A prefill reads its weights once for many rows and is not
   // bound by it, so its figures of bytes stay 0.
   double gigabytes_per_second = 0;

@@ -49,6 +49,9 @@ struct DoctorReport {
 // Looks at the machine; `read` opens files under /proc and /sys. What cannot be found out is left empty.
 DoctorReport examine_machine(const DoctorInput& input, const TextFileReader& read);
 
+// Appends what the other fields call for.
+void add_advice(DoctorReport& report);
+
 std::string doctor_text(const DoctorReport& report);
 std::string doctor_json(const DoctorReport& report);
 

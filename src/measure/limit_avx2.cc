@@ -48,8 +48,6 @@ constexpr LimitLoops kLoops = {"avx2", read_vectors, kDots, sizeof kDots / sizeo
 
 }  // namespace
 
-const LimitLoops& limit_loops_avx2() {
-  return kLoops;
-}
+const LimitLoops& limit_loops_avx2() { return kLoops; }
 
 }  // namespace carat::measure

@@ -48,8 +48,6 @@ constexpr LimitLoops kLoops = {"avx512vnni", read_vectors, kDots, sizeof kDots /
 
 }  // namespace
 
-const LimitLoops& limit_loops_avx512vnni() {
-  return kLoops;
-}
+const LimitLoops& limit_loops_avx512vnni() { return kLoops; }
 
 }  // namespace carat::measure

@@ -16,8 +16,6 @@ std::vector<const LimitLoops*> available_limit_loops() {
   return available;
 }
 
-const LimitLoops& best_limit_loops() {
-  return *available_limit_loops().back();
-}
+const LimitLoops& best_limit_loops() { return *available_limit_loops().back(); }
 
 }  // namespace carat::measure

@@ -47,8 +47,6 @@ constexpr LimitLoops kLoops = {"scalar", read_words, kDots, sizeof kDots / sizeo
 
 }  // namespace
 
-const LimitLoops& limit_loops_scalar() {
-  return kLoops;
-}
+const LimitLoops& limit_loops_scalar() { return kLoops; }
 
 }  // namespace carat::measure

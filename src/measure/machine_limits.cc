@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <utility>
 
-#include "base/check.h"
 #include "base/checked_math.h"
 #include "measure/statistics.h"
 
@@ -15,20 +15,10 @@ namespace carat::measure {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kTaskBytes = std::size_t{1}
-                                   << 20;  // read per task: small enough to balance the threads
+constexpr std::size_t kTaskBytes = 1024 * 1024;  // read per task: small enough to balance the threads
 constexpr std::size_t kDotTasksPerThread = 16;
 constexpr std::size_t kDotIterations = 4096;                   // some 20 microseconds a task
 constexpr std::size_t kModelPassBytes = std::size_t{1} << 30;  // read in all from the smaller working set
-
-std::size_t memory_working_set() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES);
-  const long page = ::sysconf(_SC_PAGESIZE);
-  const std::size_t memory = pages > 0 && page > 0
-                                 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
-                                 : std::size_t{8} << 30;
-  return std::min(std::size_t{1} << 30, memory / 8) / kPage * kPage;
-}
 
 double seconds_of(const auto& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -38,11 +28,19 @@ double seconds_of(const auto& work) {
 
 }  // namespace
 
-Result<LimitMeter> LimitMeter::make(std::size_t threads, std::size_t model_bytes) {
-  const std::size_t memory_bytes = memory_working_set();
-  // Models beyond the first working set are no better cached than it is: that one serves for both.
-  const std::size_t model_set = std::clamp(round_up(model_bytes, kPage), kPage, memory_bytes);
-  CARAT_TRY(HugeBuffer buffer, HugeBuffer::allocate(memory_bytes));
+std::size_t memory_working_set() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page = ::sysconf(_SC_PAGESIZE);
+  const std::size_t memory = pages > 0 && page > 0
+                                 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
+                                 : std::size_t{8} << 30;
+  return std::min(std::size_t{1} << 30, memory / 8);
+}
+
+Result<LimitMeter> LimitMeter::make(std::size_t threads, std::size_t memory_bytes, std::size_t model_bytes) {
+  const std::size_t memory_set = round_up(std::max<std::size_t>(memory_bytes, 1), kPage);
+  const std::size_t model_set = std::clamp(round_up(model_bytes, kPage), kPage, memory_set);
+  CARAT_TRY(HugeBuffer buffer, HugeBuffer::allocate(memory_set));
   // Untouched pages are all one page of zeros, which every cache holds.
   std::memset(buffer.data(), 1, buffer.size());
   return LimitMeter(best_limit_loops(), threads, model_set, std::move(buffer));

@@ -22,14 +22,17 @@ struct MachineLimits {
   std::size_t model_working_set = 0;   // bytes
 };
 
+// The smaller of 1 GiB and an eighth of the memory: larger than last-level caches, and shrunk only on small
+// machines.
+std::size_t memory_working_set();
+
 // Measures those limits, a sample at a time, so that samples can lie between the runs they are compared with:
 // a virtual machine's memory bandwidth changes from minute to minute.
 class LimitMeter {
  public:
-  // `model_bytes` is the working set of the second read limit. The first one's is the smaller of 1 GiB and an
-  // eighth of the memory: larger than most last-level caches, and shrunk only on small machines.
-  // kDoesNotFit when that memory is refused.
-  static Result<LimitMeter> make(std::size_t threads, std::size_t model_bytes);
+  // The two working sets of the read limits, in bytes; both are rounded up to pages, and the model's is at
+  // most the memory's, since a larger one would be no better cached. kDoesNotFit when that memory is refused.
+  static Result<LimitMeter> make(std::size_t threads, std::size_t memory_bytes, std::size_t model_bytes);
 
   void take_sample();  // all limits once, about a fifth of a second
 

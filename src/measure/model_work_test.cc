@@ -47,7 +47,7 @@ TEST(ModelWork, DecodeReadsTheWeightsAndTheGrowingCacheEveryStep) {
 
 TEST(ModelWork, OnlyRowsThatWantLogitsPayForTheHead) {
   const ModelWork work = work_of(18, 640, 4, 1, 256, 2048, 512);
-  EXPECT_EQ(work.ops(512, 1), 2U * 512 * 100'326'016 + 2U * 167'772'160);
+  EXPECT_EQ(work.ops(512, 1), 2ULL * 512 * 100'326'016 + 2ULL * 167'772'160);
 }
 
 }  // namespace
