@@ -22,9 +22,7 @@ bool starts_with_any(std::string_view name, std::initializer_list<std::string_vi
   return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
-bool is_gguf_vision(std::string_view name) {
-  return starts_with_any(name, {"v.", "mm."});
-}
+bool is_gguf_vision(std::string_view name) { return starts_with_any(name, {"v.", "mm."}); }
 
 bool is_hf_vision(std::string_view name) {
   if (name.starts_with("model.")) name.remove_prefix(std::string_view("model.").size());
@@ -51,6 +49,9 @@ bool is_there(const fs::path& path) {
 
 Result<Checkpoint> CheckpointReader::open() {
   const fs::path path = checkpoint_.path_;
+  if (!is_there(path)) {
+    return fail(ErrorKind::kNotFound, "{}: there is no such file or folder", checkpoint_.path_);
+  }
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
     CARAT_TRY_VOID(open_safetensors_model(path));
@@ -74,6 +75,10 @@ Result<> CheckpointReader::open_gguf_model() {
 
 Result<> CheckpointReader::open_safetensors_model(const fs::path& folder) {
   const std::string config_path = (folder / "config.json").string();
+  if (!is_there(config_path)) {
+    return fail(ErrorKind::kInvalidModel, "{}: {} is missing; a safetensors model needs it",
+                checkpoint_.path_, config_path);
+  }
   CARAT_TRY(const std::string config_text, read_text_file(config_path, kMaxTextBytes));
   CARAT_TRY(HfConfig hf, config_from_hf(config_text, config_path));
   checkpoint_.config_ = std::move(hf.config);

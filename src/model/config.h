@@ -24,7 +24,7 @@ enum class LayerKind : std::uint8_t {
 // Everything that sets one Gemma 3 text model apart from another. The code asks these fields and never a
 // name.
 struct GemmaConfig {
-  std::string name;  // for people, e.g. "Gemma 3 270m"; may be empty
+  std::string name = {};  // for people, e.g. "Gemma 3 270m"; may be empty
 
   std::size_t layers = 0;
   std::size_t d_model = 0;
@@ -36,17 +36,17 @@ struct GemmaConfig {
   std::size_t max_context = 0;  // positions the model was trained for
 
   float norm_epsilon = 1e-6F;
-  std::size_t sliding_window = 0;      // keys a local layer sees
-  std::vector<LayerKind> layer_kinds;  // [layers]
-  float rope_theta_local = 10'000.0F;  // of local layers, whose positions are never scaled
+  std::size_t sliding_window = 0;           // keys a local layer sees
+  std::vector<LayerKind> layer_kinds = {};  // [layers]
+  float rope_theta_local = 10'000.0F;       // of local layers, whose positions are never scaled
   float rope_theta_global = 1'000'000.0F;
   float rope_factor_global = 1.0F;    // global layers rotate by position / factor
   float query_scale = 0.0F;           // multiplies q after norm and rotation, e.g. 1/16
   bool embedding_scale_bf16 = false;  // round sqrt(d_model) to bf16, as the bf16 reference does
 
-  bool instruction_tuned = false;        // trained on the turn format, as far as the files tell
-  std::string instruction_tuned_source;  // what says so, e.g. "general.finetune is 'it'"
-  bool has_vision = false;               // the checkpoint also holds an image tower
+  bool instruction_tuned = false;             // trained on the turn format, as far as the files tell
+  std::string instruction_tuned_source = {};  // what says so, e.g. "general.finetune is 'it'"
+  bool has_vision = false;                    // the checkpoint also holds an image tower
 
   bool is_global(std::size_t layer) const { return layer_kinds[layer] == LayerKind::kGlobal; }
   std::size_t q_width() const { return heads * head_dim; }
