@@ -18,7 +18,8 @@ using tensor::KeyRange;
 using tensor::KvLayer;
 using tensor::MatrixF32;
 
-// A linear layer's weights [rows, columns] and optional bias [rows], in the layout of the backend that packed them.
+// A linear layer's weights [rows, columns] and optional bias [rows], in the layout of the backend that packed
+// them.
 class Linear {
  public:
   virtual ~Linear() = default;
@@ -79,16 +80,17 @@ class Backend {
   virtual void rms_norm(ConstMatrixF32 x, std::span<const float> weight, float epsilon, MatrixF32 out) = 0;
 
   // x[t, :] += rms_norm(branch)[t, :], the residual step of a Gemma block; one pass over memory.
-  virtual void add_rms_norm(ConstMatrixF32 branch, std::span<const float> weight, float epsilon, MatrixF32 x) = 0;
+  virtual void add_rms_norm(ConstMatrixF32 branch, std::span<const float> weight, float epsilon,
+                            MatrixF32 x) = 0;
 
   // out = (x - mean) / sqrt(variance + epsilon) * weight + bias, per row; out may be x.
   virtual void layer_norm(ConstMatrixF32 x, std::span<const float> weight, std::span<const float> bias,
                           float epsilon, MatrixF32 out) = 0;
 
-  // Per token and head of x [tokens, heads * head_dim], in place: RMS norm over head_dim with weight [head_dim],
-  // rotation of element pairs (i, i + head_dim / 2), then the multiplier.
-  virtual void head_norm_rope(MatrixF32 x, std::span<const float> weight, float epsilon, const Rotation& rotation,
-                              float multiplier) = 0;
+  // Per token and head of x [tokens, heads * head_dim], in place: RMS norm over head_dim with weight
+  // [head_dim], rotation of element pairs (i, i + head_dim / 2), then the multiplier.
+  virtual void head_norm_rope(MatrixF32 x, std::span<const float> weight, float epsilon,
+                              const Rotation& rotation, float multiplier) = 0;
 
   // gate = gelu_tanh(gate) * up, element by element: 0.5 g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) * u.
   virtual void geglu(MatrixF32 gate, ConstMatrixF32 up) = 0;

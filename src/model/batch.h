@@ -53,7 +53,7 @@ struct Batch {
   std::span<const Row> rows;
   std::span<const SequenceKv> sequences;
   const KvGeometry* geometry = nullptr;  // of those sequences' blocks
-  const Adapter* adapter = nullptr;  // one for the whole batch
+  const Adapter* adapter = nullptr;      // one for the whole batch
 };
 
 struct Candidate {

@@ -9,9 +9,9 @@
 
 namespace carat::model {
 
-// Where each layer's keys and values lie inside the KV blocks. There are two kinds of block: a global one holds
-// kKvBlockTokens positions of every global layer, a local one those of every sliding-window layer, so that the
-// blocks of local layers can be freed once they leave the window.
+// Where each layer's keys and values lie inside the KV blocks. There are two kinds of block: a global one
+// holds kKvBlockTokens positions of every global layer, a local one those of every sliding-window layer, so
+// that the blocks of local layers can be freed once they leave the window.
 class KvGeometry {
  public:
   KvGeometry(const GemmaConfig& config, tensor::KvType type);

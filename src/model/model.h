@@ -13,6 +13,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/decoder_block.h"
+#include "model/step_rows.h"
 
 namespace carat::model {
 
@@ -23,12 +24,14 @@ using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)
 class Model {
  public:
   // Reads and packs every tensor; the checkpoint is not needed afterwards. kInterrupted when `stop` is
-  // requested, otherwise the errors of the reader and of Backend::pack.
+  // requested, otherwise the errors of the reader and of Backend::pack. The backend outlives the model.
   static Result<std::unique_ptr<Model>> load(const Checkpoint& checkpoint, backend::Backend& backend,
                                              const LoadProgress& progress, std::stop_token stop);
 
   const GemmaConfig& config() const { return config_; }
   std::size_t weight_bytes() const;  // memory held by packed weights
+  std::size_t embedding_bytes()
+      const;  // the embedding's share of it, which is also the head where that is tied
 
   // Runs the rows through the decoder: appends their keys and values to the sequences' blocks and fills
   // `output` for the rows that asked. kInterrupted when `stop` is requested, looked at between layers; the
@@ -36,19 +39,23 @@ class Model {
   Result<> forward(const Batch& batch, std::stop_token stop, BatchOutput& output);
 
  private:
-  Model(GemmaConfig config, backend::Backend& backend);
+  Model(const GemmaConfig& config, backend::Backend& backend);
 
   void embed(const Batch& batch, tensor::MatrixF32 x);
-  void read_out(const Batch& batch, tensor::ConstMatrixF32 x, BatchOutput& output);
+  Result<> read_out(const Batch& batch, tensor::ConstMatrixF32 x, std::stop_token stop, BatchOutput& output);
 
   GemmaConfig config_;
   backend::Backend& backend_;
-  std::unique_ptr<backend::Linear> embedding_;  // [vocabulary, d_model], also the head unless that is set
-  std::unique_ptr<backend::Linear> head_;
-  std::vector<float> final_norm_;  // [d_model]
+  std::unique_ptr<backend::Linear> embedding_;  // [vocab, d_model]
+  std::unique_ptr<backend::Linear> head_;       // null: tied to the embedding
+  std::vector<float> final_norm_;               // [d_model]
   std::vector<DecoderBlock> blocks_;
-  RopeTables rope_;
+
+  StepRows rows_;
   Scratch scratch_;
+  tensor::OwnedMatrixF32 residual_;  // [tokens, d_model]
+  tensor::OwnedMatrixF32 read_;      // [rows read out at once, d_model]
+  tensor::OwnedMatrixF32 logits_;    // [rows read out at once, vocab]
 };
 
 }  // namespace carat::model

@@ -14,7 +14,8 @@ struct CpuOptions {
   // Instruction-set level: scalar, avx2, avxvnni, avx512vnni, avx512bf16. Empty: the best this machine has.
   // A level that the machine lacks is a kUsage error.
   std::string level;
-  // Two int8 terms for every activation row instead of one: about 2e-6 instead of 3e-3 mean KL, half the speed.
+  // Two int8 terms for every activation row instead of one: about 2e-6 instead of 3e-3 mean KL, half the
+  // speed.
   bool exact_activations = false;
 };
 

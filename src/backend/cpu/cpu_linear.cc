@@ -1,0 +1,123 @@
+#include "backend/cpu/cpu_linear.h"
+
+#include <algorithm>
+
+#include "base/checked_math.h"
+
+namespace carat::backend {
+namespace {
+
+// Tasks of about this many weight bytes: small enough to balance two uneven cores, large enough that handing
+// one out costs nothing and memory is read in long runs.
+constexpr std::size_t kTaskBytes = std::size_t{64} << 10;
+
+}  // namespace
+
+CpuLinear::CpuLinear(const kernels::Kernels& kernels, parallel::ThreadPool& pool, bool exact_activations)
+    : kernels_(kernels), pool_(pool), exact_activations_(exact_activations), scratch_(pool.size()) {}
+
+void CpuLinear::run(const LinearInput& input, std::span<const LinearCall> calls) {
+  if (input.x.rows() == 0) return;
+  multiply(input, calls);
+  for (const LinearCall& call : calls) {
+    const std::span<const float> bias = static_cast<const PackedLinear*>(call.weights)->bias();
+    if (!bias.empty()) {
+      for (std::size_t t = 0; t < call.out.rows(); ++t)
+        kernels_.add(call.out.row(t).data(), bias.data(), bias.size());
+    }
+    if (call.low_rank != nullptr) add_low_rank(input, call);
+  }
+}
+
+void CpuLinear::multiply(const LinearInput& input, std::span<const LinearCall> calls) {
+  const std::size_t tokens = input.x.rows();
+  rows_.resize(tokens);
+  for (std::size_t t = 0; t < tokens; ++t) rows_[t] = input.x.row(t).data();
+
+  const bool any_quantized = std::any_of(calls.begin(), calls.end(), [](const LinearCall& call) {
+    return !static_cast<const PackedLinear*>(call.weights)->layout().is_float;
+  });
+  if (any_quantized) quantized_.quantize(input, exact_activations_, kernels_, pool_);
+
+  products_.resize(calls.size());
+  second_terms_.resize(std::max(second_terms_.size(), calls.size()));
+  std::size_t tasks = 0;
+  std::size_t scratch = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const LinearCall& call = calls[i];
+    Product& product = products_[i];
+    product.weights = static_cast<const PackedLinear*>(call.weights);
+    const tensor::PanelLayout& layout = product.weights->layout();
+    CARAT_CHECK(call.out.rows() == tokens && call.out.columns() == product.weights->rows());
+    CARAT_CHECK(layout.columns == input.x.columns());
+    product.out.resize(tokens);
+    for (std::size_t t = 0; t < tokens; ++t) product.out[t] = call.out.row(t).data();
+    if (!layout.is_float && !quantized_.second_terms().empty()) {
+      const MatrixF32 rest =
+          second_terms_[i].resized(quantized_.second_terms().size(), product.weights->rows());
+      for (std::size_t r = 0; r < rest.rows(); ++r) product.out.push_back(rest.row(r).data());
+    }
+    product.first_task = tasks;
+    product.panels_per_task = std::max<std::size_t>(1, kTaskBytes / layout.bytes);
+    tasks += ceil_div(product.weights->panel_count(), product.panels_per_task);
+    scratch = std::max(scratch, kernels::scratch_bytes(layout));
+  }
+  for (HugeBuffer& buffer : scratch_) {
+    if (buffer.size() >= scratch) continue;
+    auto grown = HugeBuffer::allocate(scratch);
+    CARAT_CHECK(grown.has_value());  // one panel
+    buffer = std::move(*grown);
+  }
+
+  pool_.run(tasks, [&](std::size_t task, std::size_t thread) {
+    auto product = std::upper_bound(products_.begin(), products_.end(), task,
+                                    [](std::size_t t, const Product& p) { return t < p.first_task; });
+    --product;
+    run_panels(*product, task - product->first_task, thread);
+  });
+
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (products_[i].weights->layout().is_float) continue;
+    const std::span<const std::size_t> second = quantized_.second_terms();
+    for (std::size_t r = 0; r < second.size(); ++r) {
+      kernels_.add(calls[i].out.row(second[r]).data(), products_[i].out[tokens + r], calls[i].out.columns());
+    }
+  }
+}
+
+void CpuLinear::run_panels(const Product& product, std::size_t task, std::size_t thread) {
+  const PackedLinear& weights = *product.weights;
+  kernels::PanelJob job;
+  job.layout = &weights.layout();
+  job.activations = quantized_.blocks();
+  job.rows = rows_.data();
+  job.row_count = product.out.size();
+  job.out = product.out.data();
+  job.scratch = scratch_[thread].data();
+  const std::size_t last = std::min(weights.panel_count(), (task + 1) * product.panels_per_task);
+  for (std::size_t panel = task * product.panels_per_task; panel < last; ++panel) {
+    job.panel = weights.panel(panel).data();
+    job.out_offset = panel * tensor::kPanelRows;
+    job.valid = std::min(tensor::kPanelRows, weights.rows() - job.out_offset);
+    kernels_.panel(job);
+  }
+}
+
+// Ranks are small and rows few: two passes of scaled row sums, in order of columns and of rank.
+void CpuLinear::add_low_rank(const LinearInput& input, const LinearCall& call) {
+  const LowRank& adapter = *call.low_rank;
+  const std::size_t rank = adapter.down.rows();
+  pool_.run(input.x.rows(), [&](std::size_t t, std::size_t) {
+    std::vector<float> inner(rank, 0.0F);
+    for (std::size_t r = 0; r < rank; ++r) {
+      for (std::size_t c = 0; c < input.x.columns(); ++c) inner[r] += adapter.down(r, c) * input.x(t, c);
+    }
+    for (std::size_t row = 0; row < call.out.columns(); ++row) {
+      float sum = 0.0F;
+      for (std::size_t r = 0; r < rank; ++r) sum += adapter.up(row, r) * inner[r];
+      call.out(t, row) += adapter.scale * sum;
+    }
+  });
+}
+
+}  // namespace carat::backend

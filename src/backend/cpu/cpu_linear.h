@@ -1,0 +1,46 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/packed_linear.h"
+#include "backend/cpu/quantized_rows.h"
+#include "kernels/kernels.h"
+#include "parallel/thread_pool.h"
+#include "tensor/matrix.h"
+
+namespace carat::backend {
+
+// Groups of matrix products that share an input: the input is quantized once, and the panels of all products
+// are one list of tasks.
+class CpuLinear {
+ public:
+  CpuLinear(const kernels::Kernels& kernels, parallel::ThreadPool& pool, bool exact_activations);
+
+  void run(const LinearInput& input, std::span<const LinearCall> calls);
+
+ private:
+  // Where the rows of one product go: out, then the second terms' scratch.
+  struct Product {
+    const PackedLinear* weights = nullptr;
+    std::vector<float*> out;
+    std::size_t first_task = 0;
+    std::size_t panels_per_task = 1;
+  };
+
+  void multiply(const LinearInput& input, std::span<const LinearCall> calls);
+  void run_panels(const Product& product, std::size_t task, std::size_t thread);
+  void add_low_rank(const LinearInput& input, const LinearCall& call);
+
+  const kernels::Kernels& kernels_;
+  parallel::ThreadPool& pool_;
+  bool exact_activations_;
+  QuantizedRows quantized_;
+  std::vector<const float*> rows_;
+  std::vector<Product> products_;
+  std::vector<tensor::OwnedMatrixF32> second_terms_;  // per product
+  std::vector<HugeBuffer> scratch_;                   // per thread
+};
+
+}  // namespace carat::backend

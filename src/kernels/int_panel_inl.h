@@ -1,0 +1,228 @@
+#pragma once
+
+// Quantized weights times int8 activations: one panel of 16 rows, one block of 32 columns at a time. The
+// integer sums are exact; each block then enters its f32 sum by one fused multiply-add (two where the type
+// has a min), in order of columns. That order is all that the result depends on, so decoding, batches and
+// prefill agree to the bit. Included after a simd_*.h.
+
+namespace carat::kernels {
+namespace {
+
+template <unsigned LowBits, unsigned HighBits, bool Table, bool HasMin, bool HasSub, int Block,
+          int OffsetBits>
+struct IntFormat {
+  static constexpr unsigned kLowBits = LowBits;
+  static constexpr unsigned kHighBits = HighBits;
+  static constexpr bool kTable = Table;
+  static constexpr bool kHasMin = HasMin;
+  static constexpr bool kHasSub = HasSub;
+  static constexpr int kBlock = Block;
+  // Codes stand for code - 2^OffsetBits; negative: there is no offset.
+  static constexpr int kOffsetBits = OffsetBits;
+  static constexpr bool kFull = LowBits == 8 || Table;  // codes use all 8 bits
+};
+
+constexpr std::size_t kGroup = 32;  // columns
+constexpr std::size_t kVector = 64;
+
+alignas(16) constexpr std::uint8_t kIq4Codes[16] = {  // kIq4Values + 128
+    1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+
+// Shift that brings the bits of `quad` in a plane of 2 bits a code to bit `to`.
+constexpr int pair_shift(int quad, int to) { return 2 * (quad % 4) - to; }
+
+template <class F, int Quad>
+inline Bytes unpack_quad(const std::byte* low, const std::byte* high) {
+  Bytes codes;
+  if constexpr (F::kLowBits == 8) {
+    codes = load_bytes(low + Quad * kVector);
+  } else if constexpr (F::kLowBits == 4) {
+    codes = shift_and<(Quad < 4 ? 0 : 4), 15>(load_bytes(low + Quad % 4 * kVector));
+  } else {
+    codes = shift_and<pair_shift(Quad, 0), 3>(load_bytes(low + Quad / 4 * kVector));
+  }
+  constexpr int kLow = static_cast<int>(F::kLowBits);
+  if constexpr (F::kHighBits == 1)
+    codes = bit_or(codes, shift_and<Quad - kLow, (1 << kLow)>(load_bytes(high)));
+  if constexpr (F::kHighBits == 2) {
+    codes =
+        bit_or(codes, shift_and<pair_shift(Quad, kLow), (3 << kLow)>(load_bytes(high + Quad / 4 * kVector)));
+  }
+  if constexpr (F::kTable) codes = look_up(kIq4Codes, codes);
+  return codes;
+}
+
+template <class F>
+inline void unpack_group(const std::byte* low, const std::byte* high, Bytes (&quads)[8]) {
+  quads[0] = unpack_quad<F, 0>(low, high);
+  quads[1] = unpack_quad<F, 1>(low, high);
+  quads[2] = unpack_quad<F, 2>(low, high);
+  quads[3] = unpack_quad<F, 3>(low, high);
+  quads[4] = unpack_quad<F, 4>(low, high);
+  quads[5] = unpack_quad<F, 5>(low, high);
+  quads[6] = unpack_quad<F, 6>(low, high);
+  quads[7] = unpack_quad<F, 7>(low, high);
+}
+
+// Scales (or mins) of the 16 rows for block `block`: an f16 each, times a small integer in the types with
+// sub-blocks.
+template <class F>
+inline F32x16 block_scale(const std::byte* halves, const std::byte* sub, std::size_t block) {
+  constexpr std::size_t kPerHalf = F::kHasSub ? 256 / F::kBlock : 1;
+  const F32x16 scale = load_f16(halves + block / kPerHalf * 32);
+  if constexpr (F::kHasSub) return mul(scale, load_i8(sub + block * 16));
+  return scale;
+}
+
+template <class F>
+struct BlockScales {
+  F32x16 scale[32 / F::kBlock];
+  F32x16 min[32 / F::kBlock];
+};
+
+template <class F>
+inline BlockScales<F> group_scales(const PanelJob& job, std::size_t group) {
+  constexpr int kBlocks = 32 / F::kBlock;
+  const tensor::PanelLayout& layout = *job.layout;
+  BlockScales<F> out;
+  for (int b = 0; b < kBlocks; ++b) {
+    const std::size_t block = group * kBlocks + static_cast<std::size_t>(b);
+    out.scale[b] = block_scale<F>(job.panel + layout.scale_at, job.panel + layout.sub_at, block);
+    if constexpr (F::kHasMin) {
+      out.min[b] = block_scale<F>(job.panel + layout.min_at, job.panel + layout.sub_min_at, block);
+    }
+  }
+  return out;
+}
+
+// sums[r] += the products of one group of 32 columns with Rows activation blocks, a[r * stride].
+template <class F, int Rows>
+inline void add_group(const Bytes (&quads)[8], const BlockScales<F>& scales, const ActivationBlock* a,
+                      F32x16 (&sums)[Rows]) {
+  constexpr int kBlocks = 32 / F::kBlock;
+  constexpr int kQuads = 8 / kBlocks;
+  for (int b = 0; b < kBlocks; ++b) {
+    I32x16 dots[Rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const std::int32_t neg_sum = kBlocks == 1 ? a[r].neg_sum : a[r].neg_half_sums[b];
+      dots[r] = F::kOffsetBits < 0 ? set1(std::int32_t{0}) : dot_start<F::kFull>(neg_sum, F::kOffsetBits);
+    }
+#pragma GCC unroll 8
+    for (int q = 0; q < kQuads; ++q) {
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        dots[r] = dot<F::kFull>(dots[r], quads[b * kQuads + q], a[r].quads[b * kQuads + q]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      sums[r] = fma(to_f32(dots[r]), mul(scales.scale[b], set1(a[r].scale)), sums[r]);
+      if constexpr (F::kHasMin) {
+        const float sum = kBlocks == 1 ? a[r].scaled_sum : a[r].scaled_half_sums[b];
+        sums[r] = fma(scales.min[b], set1(sum), sums[r]);
+      }
+    }
+  }
+}
+
+inline void store_lanes(const PanelJob& job, std::size_t row, F32x16 values) {
+  float* out = job.out[row] + job.out_offset;
+  if (job.valid == 16) {
+    store(out, values);
+  } else {
+    store_n(out, values, job.valid);
+  }
+}
+
+// Few rows: codes go from memory to the dot product in registers, since reading them is the cost.
+template <class F, int Rows>
+inline void multiply_streaming(const PanelJob& job) {
+  F32x16 sums[Rows];
+  for (int r = 0; r < Rows; ++r) sums[r] = set1(0.0F);
+  const std::byte* low = job.panel;
+  const std::byte* high = job.panel + job.layout->high_at;
+  const std::size_t groups = job.layout->columns / kGroup;
+  for (std::size_t group = 0; group < groups; ++group) {
+    Bytes quads[8];
+    unpack_group<F>(low, high, quads);
+    add_group<F, Rows>(quads, group_scales<F>(job, group), job.activations + group * Rows, sums);
+    low += F::kLowBits * kVector;
+    high += F::kHighBits * kVector;
+  }
+  for (std::size_t r = 0; r < Rows && r < job.row_count; ++r) store_lanes(job, r, sums[r]);
+}
+
+// Many rows: the panel is unpacked once, then each tile of rows runs over it.
+template <class F>
+inline void multiply_unpacked(const PanelJob& job) {
+  constexpr std::size_t kBlocks = 32 / F::kBlock;
+  const std::size_t groups = job.layout->columns / kGroup;
+  std::byte* codes = job.scratch;
+  auto* scales = reinterpret_cast<float*>(codes + groups * 8 * kVector);
+  float* mins = scales + groups * kBlocks * 16;
+  for (std::size_t group = 0; group < groups; ++group) {
+    Bytes quads[8];
+    unpack_group<F>(job.panel + group * F::kLowBits * kVector,
+                    job.panel + job.layout->high_at + group * F::kHighBits * kVector, quads);
+    for (std::size_t q = 0; q < 8; ++q) store_bytes(codes + (group * 8 + q) * kVector, quads[q]);
+    const BlockScales<F> block = group_scales<F>(job, group);
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      store(scales + (group * kBlocks + b) * 16, block.scale[b]);
+      if constexpr (F::kHasMin) store(mins + (group * kBlocks + b) * 16, block.min[b]);
+    }
+  }
+  for (std::size_t first = 0; first < job.row_count; first += kGemmRows) {
+    const std::size_t tile = first / kActivationTile * groups * kActivationTile + first % kActivationTile;
+    F32x16 sums[kGemmRows];
+    for (int r = 0; r < kGemmRows; ++r) sums[r] = set1(0.0F);
+    for (std::size_t group = 0; group < groups; ++group) {
+      Bytes quads[8];
+      for (std::size_t q = 0; q < 8; ++q) quads[q] = load_bytes(codes + (group * 8 + q) * kVector);
+      BlockScales<F> block;
+      for (std::size_t b = 0; b < kBlocks; ++b) {
+        block.scale[b] = load(scales + (group * kBlocks + b) * 16);
+        if constexpr (F::kHasMin) block.min[b] = load(mins + (group * kBlocks + b) * 16);
+      }
+      add_group<F, kGemmRows>(quads, block, job.activations + tile + group * kActivationTile, sums);
+    }
+    for (std::size_t r = 0; r < kGemmRows && first + r < job.row_count; ++r)
+      store_lanes(job, first + r, sums[r]);
+  }
+}
+
+template <class F>
+inline void multiply(const PanelJob& job) {
+  switch (job.row_count) {
+    case 1: return multiply_streaming<F, 1>(job);
+    case 2: return multiply_streaming<F, 2>(job);
+    case 3:
+    case 4: return multiply_streaming<F, 4>(job);
+    default: return multiply_unpacked<F>(job);
+  }
+}
+
+void int_panel(const PanelJob& job) {
+  using enum tensor::ElementType;
+  // low bits, high bits, table, min, sub-blocks, block, offset bits: as tensor/panel.cc lays them out
+  switch (job.layout->type) {
+    case kQ4_0: return multiply<IntFormat<4, 0, false, false, false, 32, 3>>(job);
+    case kQ4_1: return multiply<IntFormat<4, 0, false, true, false, 32, -1>>(job);
+    case kQ5_0: return multiply<IntFormat<4, 1, false, false, false, 32, 4>>(job);
+    case kQ5_1: return multiply<IntFormat<4, 1, false, true, false, 32, -1>>(job);
+    case kQ8_0: return multiply<IntFormat<8, 0, false, false, false, 32, 7>>(job);
+    case kQ2_K: return multiply<IntFormat<2, 0, false, true, true, 16, -1>>(job);
+    case kQ3_K: return multiply<IntFormat<2, 1, false, false, true, 16, 2>>(job);
+    case kQ4_K: return multiply<IntFormat<4, 0, false, true, true, 32, -1>>(job);
+    case kQ5_K: return multiply<IntFormat<4, 1, false, true, true, 32, -1>>(job);
+    case kQ6_K: return multiply<IntFormat<4, 2, false, false, true, 16, 5>>(job);
+    case kIQ4_NL: return multiply<IntFormat<4, 0, true, false, false, 32, 7>>(job);
+    case kIQ4_XS: return multiply<IntFormat<4, 0, true, false, true, 32, 7>>(job);
+    case kF32:
+    case kF16:
+    case kBF16: return;  // float_panel's
+  }
+}
+
+}  // namespace
+}  // namespace carat::kernels

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/kv_block.h"
+#include "tensor/panel.h"
+
+namespace carat::kernels {
+
+// 32 activations of one row, quantized: x ~ scale * code with codes in [-127, 127]. One cache line, so that a
+// kernel follows one pointer. Sums stand in for the offsets and mins of the weights.
+struct alignas(64) ActivationBlock {
+  std::int32_t quads[8];  // 4 int8 codes each, in memory order
+  float scale;
+  float scaled_sum;               // scale * sum of the codes
+  std::int32_t neg_sum;           // minus the sum of the codes
+  std::int32_t neg_half_sums[2];  // the same for the first and the last 16 columns
+  float scaled_half_sums[2];
+};
+static_assert(sizeof(ActivationBlock) == 64);
+
+// Rows per tile of quantized activations: block b of row r lies at index ((r / tile) * blocks + b) * tile + r
+// % tile. Up to kSmallBatch rows form one tile of just that many; more rows form tiles of 8, the last one
+// padded.
+inline constexpr std::size_t kActivationTile = 8;
+inline constexpr std::size_t kSmallBatch = 4;
+constexpr std::size_t activation_tile(std::size_t rows) {
+  return rows <= kSmallBatch ? rows : kActivationTile;
+}
+
+// One panel of 16 weight rows times all activation rows: out[r][lane] for lanes < valid.
+struct PanelJob {
+  const tensor::PanelLayout* layout = nullptr;
+  const std::byte* panel = nullptr;
+  const ActivationBlock* activations = nullptr;  // integer types
+  const float* const* rows = nullptr;            // float types: pointers to rows of [columns]
+  std::size_t row_count = 0;
+  float* const* out = nullptr;   // per row, where lane 0 of this panel goes
+  std::size_t out_offset = 0;    // floats added to each of them
+  std::size_t valid = 0;         // lanes that exist, 1..16
+  std::byte* scratch = nullptr;  // scratch_bytes(layout), 64-byte aligned
+};
+
+// Integer types: room for one panel with its codes one byte each and its scales and mins in f32. Float types:
+// room for 4 rows of activations rounded to bfloat16.
+constexpr std::size_t scratch_bytes(const tensor::PanelLayout& layout) {
+  if (layout.is_float) return 4 * ((layout.columns + 31) / 32 * 64);
+  return layout.columns * 16 + layout.columns / layout.block * 2 * 64;
+}
+
+// One part of attention: up to kAttentionTile queries over the keys of blocks [first_block, last_block).
+inline constexpr std::size_t kAttentionTile = 8;
+// Keys per part; partial results are merged in order of position, wherever the parts were computed.
+inline constexpr std::size_t kSegmentBlocks = 8;
+
+struct AttentionJob {
+  const float* queries[kAttentionTile];  // [head_dim] each, scaled
+  tensor::KeyRange visible[kAttentionTile];
+  std::size_t query_count = 0;
+  const tensor::KvLayer* cache = nullptr;
+  std::size_t kv_head = 0;
+  std::size_t first_block = 0;
+  std::size_t last_block = 0;
+};
+
+// A partial softmax-weighted sum: values [head_dim] = sum of exp(score - maximum) * value, weight = sum of
+// the exponentials. weight == 0: no key was visible.
+struct AttentionPartial {
+  float maximum;
+  float weight;
+  float* values;
+};
+
+// The serial kernels of one instruction-set level. All levels give the same bits, but for the bfloat16 panels
+// of avx512bf16, which round activations to bfloat16.
+struct Kernels {
+  const char* level;
+
+  // out = x * weight / sqrt(mean(x^2) + epsilon), [n]; out may be x.
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
+  // x += branch * weight / sqrt(mean(branch^2) + epsilon)
+  void (*add_rms_norm)(const float* branch, const float* weight, float epsilon, std::size_t n, float* x);
+  // out = (x - mean) / sqrt(variance + epsilon) * weight + bias; out may be x.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon, std::size_t n,
+                     float* out);
+  // Norm over [head_dim], rotation of the pairs (i, i + head_dim / 2), times multiplier; in place.
+  void (*head_norm_rope)(float* x, const float* weight, float epsilon, std::size_t head_dim, const float* cos,
+                         const float* sin, float multiplier);
+  // gate = gelu_tanh(gate) * up
+  void (*geglu)(float* gate, const float* up, std::size_t n);
+  void (*gelu)(float* x, std::size_t n);
+  void (*add)(float* x, const float* y, std::size_t n);
+  // x += factor * y
+  void (*add_scaled)(float* x, const float* y, float factor, std::size_t n);
+
+  // Blocks b of x [columns] to out[b * stride]; residual [columns], where given, gets x minus what was
+  // stored.
+  void (*quantize)(const float* x, std::size_t columns, ActivationBlock* out, std::size_t stride,
+                   float* residual);
+  void (*panel)(const PanelJob& job);
+
+  // One position's keys and values [kv_heads * head_dim] into `slot` of a block.
+  void (*store_kv)(const float* keys, const float* values, const tensor::KvShape& shape, std::size_t slot,
+                   std::byte* block);
+  // Fills partials[0 .. query_count).
+  void (*attend)(const AttentionJob& job, AttentionPartial* partials);
+  // into = the softmax-weighted sum over the keys of both; `into` holds the earlier positions.
+  void (*merge)(AttentionPartial& into, const AttentionPartial& later, std::size_t head_dim);
+  // out = values / weight
+  void (*finish)(const AttentionPartial& partial, std::size_t head_dim, float* out);
+};
+
+}  // namespace carat::kernels

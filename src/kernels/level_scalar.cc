@@ -1,0 +1,13 @@
+#include "kernels/kernels.h"
+#include "kernels/level_tables.h"
+#include "kernels/simd_scalar.h"
+
+// The vectors above come first: the kernels are written in them.
+#include "kernels/kernel_table_inl.h"
+
+namespace carat::kernels {
+
+constexpr Kernels kTable = make_kernels("scalar");
+const Kernels* kernels_scalar() { return &kTable; }
+
+}  // namespace carat::kernels

@@ -1,0 +1,127 @@
+#pragma once
+
+// The vectors of simd_scalar.h in AVX-512 (F, BW, DQ, VL, VNNI) registers. Included once by level_avx512*.cc.
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace carat::kernels {
+namespace {
+
+constexpr int kGemmRows = 8;
+
+struct F32x16 {
+  __m512 v;
+};
+struct I32x16 {
+  __m512i v;
+};
+struct Bytes {
+  __m512i v;
+};
+
+inline F32x16 set1(float value) { return {_mm512_set1_ps(value)}; }
+inline F32x16 load(const float* at) { return {_mm512_loadu_ps(at)}; }
+inline __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1U << n) - 1); }
+inline F32x16 load_n(const float* at, std::size_t n) { return {_mm512_maskz_loadu_ps(first_lanes(n), at)}; }
+inline void store(float* at, F32x16 a) { _mm512_storeu_ps(at, a.v); }
+inline void store_n(float* at, F32x16 a, std::size_t n) { _mm512_mask_storeu_ps(at, first_lanes(n), a.v); }
+
+inline F32x16 add(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline F32x16 sub(F32x16 a, F32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline F32x16 mul(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline F32x16 div(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline F32x16 max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline F32x16 min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline F32x16 abs(F32x16 a) { return {_mm512_abs_ps(a.v)}; }
+inline F32x16 select_lanes(int begin, int end, F32x16 a, F32x16 b) {
+  const auto mask = static_cast<__mmask16>(((1U << end) - 1) & ~((1U << begin) - 1));
+  return {_mm512_mask_blend_ps(mask, b.v, a.v)};
+}
+
+inline __m128 fold_to_4(__m256 a, bool maximum) {
+  const __m128 low = _mm256_castps256_ps128(a);
+  const __m128 high = _mm256_extractf128_ps(a, 1);
+  return maximum ? _mm_max_ps(low, high) : _mm_add_ps(low, high);
+}
+inline float reduce_add(F32x16 a) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 four = fold_to_4(eight, false);
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+inline float reduce_max(F32x16 a) {
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 four = fold_to_4(eight, true);
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+
+inline __m256i load_256(const void* at) { return _mm256_loadu_si256(static_cast<const __m256i*>(at)); }
+inline F32x16 load_f16(const void* at) { return {_mm512_cvtph_ps(load_256(at))}; }
+inline F32x16 load_bf16(const void* at) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_256(at)), 16))};
+}
+inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
+  const __m512i pairs = _mm512_loadu_si512(at);
+  even.v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+  odd.v = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
+}
+inline void store_f16(void* at, F32x16 a) {
+  _mm256_storeu_si256(static_cast<__m256i*>(at),
+                      _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline void store_bf16(void* at, F32x16 a) {
+  const __m512i bits = _mm512_castps_si512(a.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  const __m512i top = _mm512_srli_epi32(_mm512_mask_blend_epi32(nan, rounded, quiet), 16);
+  _mm256_storeu_si256(static_cast<__m256i*>(at), _mm512_cvtepi32_epi16(top));
+}
+inline F32x16 load_i8(const void* at) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(at))))};
+}
+
+inline I32x16 set1(std::int32_t value) { return {_mm512_set1_epi32(value)}; }
+inline I32x16 shift_left(I32x16 a, int bits) { return {_mm512_slli_epi32(a.v, static_cast<unsigned>(bits))}; }
+inline F32x16 to_f32(I32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline I32x16 to_nearest(F32x16 a) { return {_mm512_cvtps_epi32(a.v)}; }
+inline F32x16 exp2_int(I32x16 a) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(a.v, _mm512_set1_epi32(127)), 23))};
+}
+inline std::int32_t reduce_add(I32x16 a) { return _mm512_reduce_add_epi32(a.v); }
+inline void store_i8(void* at, I32x16 a) {
+  _mm_storeu_si128(static_cast<__m128i*>(at), _mm512_cvtepi32_epi8(a.v));
+}
+
+inline Bytes load_bytes(const void* at) { return {_mm512_loadu_si512(at)}; }
+inline void store_bytes(void* at, Bytes a) { _mm512_storeu_si512(at, a.v); }
+template <int Shift, int Mask>
+inline Bytes shift_and(Bytes a) {
+  __m512i shifted = a.v;
+  if constexpr (Shift > 0) shifted = _mm512_srli_epi16(a.v, Shift);
+  if constexpr (Shift < 0) shifted = _mm512_slli_epi16(a.v, -Shift);
+  return {_mm512_and_si512(shifted, _mm512_set1_epi8(Mask))};
+}
+inline Bytes bit_or(Bytes a, Bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
+inline Bytes look_up(const std::uint8_t* table, Bytes a) {
+  const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), a.v)};
+}
+
+template <bool Full>
+inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
+  return shift_left(set1(neg_sum), offset_bits);
+}
+template <bool Full>
+inline I32x16 dot(I32x16 sum, Bytes codes, const std::int32_t& quad) {
+  return {_mm512_dpbusd_epi32(sum.v, codes.v, _mm512_set1_epi32(quad))};
+}
+
+}  // namespace
+}  // namespace carat::kernels

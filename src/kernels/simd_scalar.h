@@ -1,0 +1,205 @@
+#pragma once
+
+// The 16-lane vectors that every kernel is written in, as plain loops: what the other levels must equal to
+// the bit. Included once by each level_*.cc, never by anything else.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/half.h"
+
+namespace carat::kernels {
+namespace {
+
+constexpr int kGemmRows = 4;  // activation rows that a GEMM tile keeps in registers
+
+struct F32x16 {
+  float lane[16];
+};
+struct I32x16 {
+  std::int32_t lane[16];
+};
+struct Bytes {
+  std::uint8_t lane[64];
+};
+
+template <class V, class F>
+inline V each_lane(F f) {
+  V out;
+  for (int i = 0; i < 16; ++i) out.lane[i] = f(i);
+  return out;
+}
+
+inline F32x16 set1(float value) {
+  return each_lane<F32x16>([&](int) { return value; });
+}
+inline F32x16 load(const float* at) {
+  return each_lane<F32x16>([&](int i) { return at[i]; });
+}
+// The first n < 16 lanes from memory, zeros above.
+inline F32x16 load_n(const float* at, std::size_t n) {
+  return each_lane<F32x16>([&](int i) { return static_cast<std::size_t>(i) < n ? at[i] : 0.0F; });
+}
+inline void store(float* at, F32x16 v) { std::memcpy(at, v.lane, sizeof v.lane); }
+inline void store_n(float* at, F32x16 v, std::size_t n) { std::memcpy(at, v.lane, n * sizeof(float)); }
+
+inline F32x16 add(F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] + b.lane[i]; });
+}
+inline F32x16 sub(F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] - b.lane[i]; });
+}
+inline F32x16 mul(F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+inline F32x16 div(F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] / b.lane[i]; });
+}
+// a * b + c, rounded once
+inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
+  return each_lane<F32x16>([&](int i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
+}
+// As the x86 instructions: b where either is NaN.
+inline F32x16 max(F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+inline F32x16 min(F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+inline F32x16 abs(F32x16 a) {
+  return each_lane<F32x16>([&](int i) { return __builtin_fabsf(a.lane[i]); });
+}
+// Lanes [begin, end) from a, the others from b.
+inline F32x16 select_lanes(int begin, int end, F32x16 a, F32x16 b) {
+  return each_lane<F32x16>([&](int i) { return i >= begin && i < end ? a.lane[i] : b.lane[i]; });
+}
+// Halves are added until one lane is left: ((0+8)+(4+12))+..., the order every level keeps.
+inline float reduce_add(F32x16 a) {
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) a.lane[i] += a.lane[i + width];
+  }
+  return a.lane[0];
+}
+inline float reduce_max(F32x16 a) {
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) a.lane[i] = a.lane[i] > a.lane[i + width] ? a.lane[i] : a.lane[i + width];
+  }
+  return a.lane[0];
+}
+
+inline std::uint16_t u16_at(const void* base, int index) {
+  std::uint16_t value = 0;
+  std::memcpy(&value, static_cast<const char*>(base) + 2 * index, 2);
+  return value;
+}
+inline F32x16 load_f16(const void* at) {
+  return each_lane<F32x16>([&](int i) { return tensor::f16_to_f32(u16_at(at, i)); });
+}
+inline F32x16 load_bf16(const void* at) {
+  return each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(u16_at(at, i)); });
+}
+// 32 bfloat16 as pairs: even elements to `even`, odd ones to `odd`.
+inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
+  even = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(u16_at(at, 2 * i)); });
+  odd = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(u16_at(at, 2 * i + 1)); });
+}
+inline void store_f16(void* at, F32x16 v) {
+  for (int i = 0; i < 16; ++i) {
+    const std::uint16_t half = tensor::f32_to_f16(v.lane[i]);
+    std::memcpy(static_cast<char*>(at) + 2 * i, &half, 2);
+  }
+}
+inline void store_bf16(void* at, F32x16 v) {
+  for (int i = 0; i < 16; ++i) {
+    const std::uint16_t value = tensor::f32_to_bf16(v.lane[i]);
+    std::memcpy(static_cast<char*>(at) + 2 * i, &value, 2);
+  }
+}
+// 16 signed bytes as floats.
+inline F32x16 load_i8(const void* at) {
+  std::int8_t bytes[16];
+  std::memcpy(bytes, at, 16);
+  return each_lane<F32x16>([&](int i) { return static_cast<float>(bytes[i]); });
+}
+
+inline I32x16 set1(std::int32_t value) {
+  return each_lane<I32x16>([&](int) { return value; });
+}
+inline I32x16 shift_left(I32x16 a, int bits) {
+  return each_lane<I32x16>(
+      [&](int i) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) << bits); });
+}
+inline F32x16 to_f32(I32x16 a) {
+  return each_lane<F32x16>([&](int i) { return static_cast<float>(a.lane[i]); });
+}
+// To the nearest integer, ties to even; what an int32 cannot hold becomes INT32_MIN, as in x86.
+inline I32x16 to_nearest(F32x16 a) {
+  return each_lane<I32x16>([&](int i) {
+    const float rounded = __builtin_rintf(a.lane[i]);
+    return rounded >= -0x1p31F && rounded < 0x1p31F ? static_cast<std::int32_t>(rounded) : INT32_MIN;
+  });
+}
+// 2^a for a in [-126, 127].
+inline F32x16 exp2_int(I32x16 a) {
+  return each_lane<F32x16>([&](int i) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(a.lane[i] + 127) << 23;
+    float value = 0;
+    std::memcpy(&value, &bits, 4);
+    return value;
+  });
+}
+inline std::int32_t reduce_add(I32x16 a) {
+  std::int32_t sum = 0;
+  for (int i = 0; i < 16; ++i) sum += a.lane[i];
+  return sum;
+}
+// The low byte of each lane; the caller keeps them in [-128, 127].
+inline void store_i8(void* at, I32x16 a) {
+  for (int i = 0; i < 16; ++i) static_cast<std::int8_t*>(at)[i] = static_cast<std::int8_t>(a.lane[i]);
+}
+
+inline Bytes load_bytes(const void* at) {
+  Bytes out;
+  std::memcpy(out.lane, at, 64);
+  return out;
+}
+inline void store_bytes(void* at, Bytes v) { std::memcpy(at, v.lane, 64); }
+// (each byte shifted right by Shift, left when negative) & Mask
+template <int Shift, int Mask>
+inline Bytes shift_and(Bytes v) {
+  for (int i = 0; i < 64; ++i) {
+    const int shifted =
+        Shift >= 0 ? v.lane[i] >> (Shift >= 0 ? Shift : 0) : v.lane[i] << (Shift < 0 ? -Shift : 0);
+    v.lane[i] = static_cast<std::uint8_t>(shifted & Mask);
+  }
+  return v;
+}
+inline Bytes bit_or(Bytes a, Bytes b) {
+  for (int i = 0; i < 64; ++i) a.lane[i] |= b.lane[i];
+  return a;
+}
+// table[v] for bytes below 16
+inline Bytes look_up(const std::uint8_t* table, Bytes v) {
+  for (int i = 0; i < 64; ++i) v.lane[i] = table[v.lane[i]];
+  return v;
+}
+
+// Dot products of unsigned codes with four signed activations, which every lane shares. The codes stand for
+// code - 2^offset_bits; `neg_sum` is minus the sum of the activations. Full says that codes use all 8 bits.
+template <bool Full>
+inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
+  return shift_left(set1(neg_sum), offset_bits);
+}
+template <bool Full>
+inline I32x16 dot(I32x16 sum, Bytes codes, const std::int32_t& quad) {
+  std::int8_t activation[4];
+  std::memcpy(activation, &quad, 4);
+  for (int i = 0; i < 16; ++i) {
+    for (int c = 0; c < 4; ++c) sum.lane[i] += codes.lane[4 * i + c] * activation[c];
+  }
+  return sum;
+}
+
+}  // namespace
+}  // namespace carat::kernels

@@ -1,0 +1,263 @@
+#include "tensor/panel.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/checked_math.h"
+#include "tensor/half.h"
+#include "tensor/stored_block.h"
+
+namespace carat::tensor {
+namespace {
+
+using enum ElementType;
+
+constexpr std::size_t kQuads = 8;         // of 4 columns, in 32
+constexpr std::size_t kVectorBytes = 64;  // 16 rows x 4 columns of bytes
+
+struct IntFormat {
+  unsigned low_bits, high_bits, code_offset;
+  bool table_codes, has_min, has_sub;
+  std::size_t block, scale_columns;
+};
+
+IntFormat int_format(ElementType type) {
+  switch (type) {
+    case kQ4_0: return {4, 0, 8, false, false, false, 32, 32};
+    case kQ4_1: return {4, 0, 0, false, true, false, 32, 32};
+    case kQ5_0: return {4, 1, 16, false, false, false, 32, 32};
+    case kQ5_1: return {4, 1, 0, false, true, false, 32, 32};
+    case kQ8_0: return {8, 0, 128, false, false, false, 32, 32};
+    case kQ2_K: return {2, 0, 0, false, true, true, 16, 256};
+    case kQ3_K: return {2, 1, 4, false, false, true, 16, 256};
+    case kQ4_K: return {4, 0, 0, false, true, true, 32, 256};
+    case kQ5_K: return {4, 1, 0, false, true, true, 32, 256};
+    case kQ6_K: return {4, 2, 32, false, false, true, 16, 256};
+    case kIQ4_NL: return {4, 0, 0, true, false, false, 32, 32};
+    case kIQ4_XS: return {4, 0, 0, true, false, true, 32, 256};
+    case kF32:
+    case kF16:
+    case kBF16: break;
+  }
+  CARAT_CHECK(false);
+}
+
+std::uint16_t load_u16(const std::byte* at) {
+  std::uint16_t value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+void store_u16(std::byte* at, std::uint16_t value) { std::memcpy(at, &value, sizeof value); }
+
+bool is_finite_f16(std::uint16_t half) { return (half & 0x7C00U) != 0x7C00U; }
+
+// Writes the code of one column of one row into the low and high planes of its 32 columns.
+class CodePlanes {
+ public:
+  CodePlanes(const PanelLayout& layout, std::byte* panel)
+      : layout_(layout), low_(panel), high_(panel + layout.high_at) {}
+
+  void set(std::size_t column, std::size_t row, unsigned code) {
+    const Place place = locate(column, row);
+    const unsigned low_mask = (1U << layout_.low_bits) - 1;
+    or_bits(low_ + place.low_byte, (code & low_mask) << place.low_shift);
+    if (layout_.high_bits != 0)
+      or_bits(high_ + place.high_byte, (code >> layout_.low_bits) << place.high_shift);
+  }
+
+  static unsigned get(const PanelLayout& layout, const std::byte* panel, std::size_t column,
+                      std::size_t row) {
+    const Place place = CodePlanes(layout, const_cast<std::byte*>(panel)).locate(column, row);
+    const unsigned low_mask = (1U << layout.low_bits) - 1;
+    unsigned code = (static_cast<unsigned>(panel[place.low_byte]) >> place.low_shift) & low_mask;
+    if (layout.high_bits != 0) {
+      const unsigned high =
+          static_cast<unsigned>(panel[layout.high_at + place.high_byte]) >> place.high_shift;
+      code |= (high & ((1U << layout.high_bits) - 1)) << layout.low_bits;
+    }
+    return code;
+  }
+
+ private:
+  struct Place {
+    std::size_t low_byte, high_byte;
+    unsigned low_shift, high_shift;
+  };
+
+  static void or_bits(std::byte* at, unsigned bits) { *at |= static_cast<std::byte>(bits); }
+
+  // Vector and shift of `quad` in a plane of 2 bits a code.
+  static std::size_t pair_vector(std::size_t quad) { return quad / 4; }
+  static unsigned pair_shift(std::size_t quad) { return static_cast<unsigned>(2 * (quad % 4)); }
+
+  Place locate(std::size_t column, std::size_t row) const {
+    const std::size_t group = column / 32;
+    const std::size_t quad = column % 32 / 4;
+    const std::size_t lane_byte = 4 * row + column % 4;
+    Place place = {};
+    std::size_t low_vector = quad;
+    if (layout_.low_bits == 4) {
+      low_vector = quad % 4;
+      place.low_shift = quad < 4 ? 0 : 4;
+    } else if (layout_.low_bits == 2) {
+      low_vector = pair_vector(quad);
+      place.low_shift = pair_shift(quad);
+    }
+    place.low_byte = (group * layout_.low_bits + low_vector) * kVectorBytes + lane_byte;
+    std::size_t high_vector = 0;
+    if (layout_.high_bits == 1) {
+      place.high_shift = static_cast<unsigned>(quad);
+    } else if (layout_.high_bits == 2) {
+      high_vector = pair_vector(quad);
+      place.high_shift = pair_shift(quad);
+    }
+    place.high_byte = (group * layout_.high_bits + high_vector) * kVectorBytes + lane_byte;
+    return place;
+  }
+
+  const PanelLayout& layout_;
+  std::byte* low_;
+  std::byte* high_;
+};
+
+// Q8_0 is most of the bytes of a small model: whole quads at a time.
+void pack_q8_codes(const StoredBlock& block, std::size_t first_column, std::size_t row, std::byte* panel) {
+  std::byte* group = panel + first_column / 32 * kQuads * kVectorBytes;
+  for (std::size_t quad = 0; quad < kQuads; ++quad) {
+    std::memcpy(group + quad * kVectorBytes + 4 * row, block.codes.data() + 4 * quad, 4);
+  }
+}
+
+bool pack_int_row(const PanelLayout& layout, const std::byte* stored, std::size_t row, std::byte* panel) {
+  const ElementTypeInfo& type = info(layout.type);
+  CodePlanes planes(layout, panel);
+  StoredBlock block;
+  for (std::size_t column = 0; column < layout.columns; column += type.block_values) {
+    read_stored_block(layout.type, stored, block);
+    stored += type.block_bytes;
+    if (!is_finite_f16(block.scale) || !is_finite_f16(block.min)) return false;
+    const std::size_t scale_lane = (column / layout.scale_columns * kPanelRows + row) * 2;
+    store_u16(panel + layout.scale_at + scale_lane, block.scale);
+    if (layout.has_min) store_u16(panel + layout.min_at + scale_lane, block.min);
+    if (layout.has_sub) {
+      for (std::size_t sub = 0; sub < type.block_values / layout.block; ++sub) {
+        const std::size_t lane = (column / layout.block + sub) * kPanelRows + row;
+        panel[layout.sub_at + lane] = static_cast<std::byte>(block.sub_scales[sub]);
+        if (layout.has_min) panel[layout.sub_min_at + lane] = static_cast<std::byte>(block.sub_mins[sub]);
+      }
+    }
+    if (layout.type == kQ8_0) {
+      pack_q8_codes(block, column, row, panel);
+    } else {
+      for (std::size_t c = 0; c < type.block_values; ++c) planes.set(column + c, row, block.codes[c]);
+    }
+  }
+  return true;
+}
+
+bool pack_float_row(const PanelLayout& layout, const std::byte* stored, std::size_t row, std::byte* panel) {
+  for (std::size_t c = 0; c < layout.columns; ++c) {
+    if (layout.type == kF32) {
+      float value = 0;
+      std::memcpy(&value, stored + 4 * c, 4);
+      if (!std::isfinite(value)) return false;
+      std::memcpy(panel + (c * kPanelRows + row) * 4, &value, 4);
+    } else {
+      const std::uint16_t value = load_u16(stored + 2 * c);
+      const std::uint16_t exponent = layout.type == kF16 ? 0x7C00 : 0x7F80;
+      if ((value & exponent) == exponent) return false;
+      const std::size_t lane =
+          layout.type == kF16 ? c * kPanelRows + row : (c / 2 * kPanelRows + row) * 2 + c % 2;
+      store_u16(panel + 2 * lane, value);
+    }
+  }
+  return true;
+}
+
+float unpack_float(const PanelLayout& layout, const std::byte* panel, std::size_t column, std::size_t row) {
+  if (layout.type == kF32) {
+    float value = 0;
+    std::memcpy(&value, panel + (column * kPanelRows + row) * 4, 4);
+    return value;
+  }
+  if (layout.type == kF16) return f16_to_f32(load_u16(panel + (column * kPanelRows + row) * 2));
+  return bf16_to_f32(load_u16(panel + ((column / 2 * kPanelRows + row) * 2 + column % 2) * 2));
+}
+
+float unpack_int(const PanelLayout& layout, const std::byte* panel, std::size_t column, std::size_t row) {
+  const std::size_t scale_lane = (column / layout.scale_columns * kPanelRows + row) * 2;
+  float scale = f16_to_f32(load_u16(panel + layout.scale_at + scale_lane));
+  float min = layout.has_min ? f16_to_f32(load_u16(panel + layout.min_at + scale_lane)) : 0.0F;
+  if (layout.has_sub) {
+    const std::size_t lane = column / layout.block * kPanelRows + row;
+    scale *= static_cast<float>(static_cast<std::int8_t>(panel[layout.sub_at + lane]));
+    if (layout.has_min) min *= static_cast<float>(static_cast<std::int8_t>(panel[layout.sub_min_at + lane]));
+  }
+  const unsigned code = CodePlanes::get(layout, panel, column, row);
+  const int value =
+      layout.table_codes ? kIq4Values[code] : static_cast<int>(code) - static_cast<int>(layout.code_offset);
+  return scale * static_cast<float>(value) + min;
+}
+
+}  // namespace
+
+PanelLayout panel_layout(ElementType type, std::size_t columns) {
+  CARAT_CHECK(columns % info(type).block_values == 0);
+  PanelLayout layout;
+  layout.type = type;
+  layout.columns = columns;
+  layout.is_float = info(type).block_values == 1;
+  if (layout.is_float) {
+    const std::size_t padded = type == kBF16 ? round_up(columns, 2) : columns;
+    layout.bytes = round_up(padded * kPanelRows * info(type).block_bytes, kVectorBytes);
+    return layout;
+  }
+  const IntFormat format = int_format(type);
+  layout.low_bits = format.low_bits;
+  layout.high_bits = format.high_bits;
+  layout.code_offset = format.code_offset;
+  layout.table_codes = format.table_codes;
+  layout.has_min = format.has_min;
+  layout.has_sub = format.has_sub;
+  layout.block = format.block;
+  layout.scale_columns = format.scale_columns;
+  const std::size_t groups = columns / 32;
+  const std::size_t scale_bytes = columns / layout.scale_columns * kPanelRows * 2;
+  const std::size_t sub_bytes = layout.has_sub ? columns / layout.block * kPanelRows : 0;
+  layout.high_at = groups * layout.low_bits * kVectorBytes;
+  layout.scale_at = layout.high_at + groups * layout.high_bits * kVectorBytes;
+  layout.min_at = layout.scale_at + scale_bytes;
+  layout.sub_at = layout.min_at + (layout.has_min ? scale_bytes : 0);
+  layout.sub_min_at = layout.sub_at + sub_bytes;
+  layout.bytes = round_up(layout.sub_min_at + (layout.has_min ? sub_bytes : 0), kVectorBytes);
+  return layout;
+}
+
+bool pack_panel(const PanelLayout& layout, std::span<const std::byte> rows, std::size_t row_count,
+                std::span<std::byte> panel) {
+  const std::size_t stride = layout.columns / info(layout.type).block_values * info(layout.type).block_bytes;
+  CARAT_CHECK(row_count <= kPanelRows && rows.size() == row_count * stride && panel.size() >= layout.bytes);
+  std::memset(panel.data(), 0, layout.bytes);
+  for (std::size_t row = 0; row < row_count; ++row) {
+    const std::byte* stored = rows.data() + row * stride;
+    const bool finite = layout.is_float ? pack_float_row(layout, stored, row, panel.data())
+                                        : pack_int_row(layout, stored, row, panel.data());
+    if (!finite) return false;
+  }
+  return true;
+}
+
+void unpack_row(const PanelLayout& layout, std::span<const std::byte> panel, std::size_t row,
+                std::span<float> out) {
+  CARAT_CHECK(row < kPanelRows && out.size() == layout.columns && panel.size() >= layout.bytes);
+  for (std::size_t column = 0; column < layout.columns; ++column) {
+    out[column] = layout.is_float ? unpack_float(layout, panel.data(), column, row)
+                                  : unpack_int(layout, panel.data(), column, row);
+  }
+}
+
+}  // namespace carat::tensor
