@@ -94,9 +94,12 @@ std::vector<std::string> group_folders(std::string_view self_cgroup, std::string
   const auto mount = find_mount(mountinfo, controller);
   const auto group = find_group(self_cgroup, controller);
   if (!mount || !group) return {};
-  std::string_view below = *group;
-  if (mount->root != "/" && below.starts_with(mount->root)) below.remove_prefix(mount->root.size());
   std::vector<std::string> folders = {mount->mount_point};
+  std::string_view below = *group;
+  if (mount->root != "/") {
+    if (below != mount->root && !below.starts_with(mount->root + "/")) return folders;
+    below.remove_prefix(mount->root.size());
+  }
   for (const std::string_view name : split(below, '/')) {
     if (name.empty()) continue;
     // A group outside the namespace's root is shown as "/../x": only the mount point can be looked at then.

@@ -47,19 +47,30 @@ TEST(CgroupLimits, VersionTwoWithoutLimitsLimitsNothing) {
   EXPECT_FALSE(limits.memory_bytes.has_value());
 }
 
+// A container sees its own group as the root of each mount; here a service runs in a group below that.
+Files version_1(const std::string& group) {
+  return {{"/proc/self/cgroup", "4:memory:" + group + "\n3:cpu,cpuacct:" + group + "\n0::/\n"},
+          {"/proc/self/mountinfo",
+           "31 30 0:27 /docker/ab /cg/cpu,cpuacct ro,nosuid master:10 - cgroup cgroup rw,cpu,cpuacct\n"
+           "32 30 0:28 /docker/ab /cg/memory ro - cgroup cgroup rw,memory\n"},
+          {"/cg/cpu,cpuacct/cpu.cfs_quota_us", "250000\n"},
+          {"/cg/cpu,cpuacct/cpu.cfs_period_us", "100000\n"},
+          {"/cg/memory/memory.limit_in_bytes", "1073741824\n"},
+          {"/cg/memory/job/memory.limit_in_bytes", "4096\n"},
+          {"/cg/memory/docker/ab/job/memory.limit_in_bytes", "1\n"},
+          {"/cg/memory/c/job/memory.limit_in_bytes", "2\n"}};
+}
+
 TEST(CgroupLimits, VersionOneInsideAContainerStripsTheMountsRoot) {
-  const CgroupLimits limits = cgroup_limits(reader({
-      {"/proc/self/cgroup", "4:memory:/docker/ab12\n3:cpu,cpuacct:/docker/ab12\n0::/\n"},
-      {"/proc/self/mountinfo",
-       "31 30 0:27 /docker/ab12 /sys/fs/cgroup/cpu,cpuacct ro,nosuid master:10 - cgroup cgroup "
-       "rw,cpu,cpuacct\n"
-       "32 30 0:28 /docker/ab12 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n"},
-      {"/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "250000\n"},
-      {"/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"},
-      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"},
-  }));
+  const CgroupLimits limits = cgroup_limits(reader(version_1("/docker/ab/job")));
   EXPECT_DOUBLE_EQ(limits.cpus.value(), 2.5);
-  EXPECT_EQ(limits.memory_bytes.value(), 1073741824U);
+  EXPECT_EQ(limits.memory_bytes.value(), 4096U);
+  EXPECT_EQ(cgroup_limits(reader(version_1("/docker/ab"))).memory_bytes.value(), 1073741824U);
+}
+
+TEST(CgroupLimits, GroupBesideTheMountsRootFallsBackToTheMountPoint) {
+  EXPECT_EQ(cgroup_limits(reader(version_1("/docker/abc/job"))).memory_bytes.value(), 1073741824U);
+  EXPECT_EQ(cgroup_limits(reader(version_1("/other"))).memory_bytes.value(), 1073741824U);
 }
 
 TEST(CgroupLimits, VersionOneWritesNoLimitAsMinusOneAndAHugeNumber) {
@@ -107,6 +118,18 @@ TEST(CgroupLimits, NonsenseLimitsNothing) {
     EXPECT_FALSE(cgroup_limits(reader(files)).cpus.has_value());
     EXPECT_FALSE(cgroup_limits(reader(files)).memory_bytes.has_value());
   }
+}
+
+TEST(CgroupLimits, EndlesslyNestedGroupsAreNotFollowedToTheEnd) {
+  std::string group;
+  for (int i = 0; i < 10'000; ++i) group += "/g";
+  std::size_t reads = 0;
+  const TextFileReader files = reader(version_2(group));
+  (void)cgroup_limits([&](const std::string& path) {
+    ++reads;
+    return files(path);
+  });
+  EXPECT_LT(reads, 200U);
 }
 
 TEST(ThreadsFor, RoundsTheQuotaUpAndStaysWithinTheAffinity) {
