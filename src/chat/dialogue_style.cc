@@ -16,16 +16,16 @@ using prompt::TokenIds;
 // A base model goes on as the transcript began: the examples show it to answer shortly and to stop.
 constexpr std::string_view kPreamble =
     "The following is a conversation between a user and a helpful assistant. The assistant gives short, "
-    "correct "
-    "answers.";
+    "correct and "
+    "friendly answers.";
 
 struct Example {
   std::string_view user;
   std::string_view assistant;
 };
 constexpr Example kExamples[] = {
-    {"How many days are there in a week?", "There are seven days in a week."},
-    {"Hello! Can you help me?", "Hello! Yes, of course. What would you like to know?"},
+    {"Hello! Who are you?", "Hello! I am an assistant. How can I help you?"},
+    {"Which planet is closest to the Sun?", "Mercury is the planet closest to the Sun."},
 };
 
 std::string clean(std::string_view text) { return neutralise_markers(strip(text)); }
