@@ -37,12 +37,28 @@ TEST(ThreadPool, WorkOfABurstIsVisibleToTheNextAndToTheCaller) {
   for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(values[i], 300 * i);
 }
 
+TEST(ThreadPool, RunReturnsOnlyWhenTheSlowestTaskIsDone) {
+  ThreadPool pool(2);
+  for (int burst = 0; burst < 20; ++burst) {
+    std::atomic<int> begun = 0;
+    std::atomic<int> done = 0;
+    pool.run(2, [&](std::size_t, std::size_t thread) {
+      begun.fetch_add(1);
+      while (begun.load() < 2) std::this_thread::yield();
+      for (int i = 0; thread == 1 && i < 100; ++i) std::this_thread::yield();  // the worker is the slow one
+      done.fetch_add(1);
+    });
+    EXPECT_EQ(done.load(), 2);
+  }
+}
+
 TEST(ThreadPool, ThreadNumbersAreNeverSharedAtOneTime) {
   ThreadPool pool(4);
   std::vector<std::atomic<int>> inside(pool.size());
   std::atomic<bool> shared = false;
   pool.run(1000, [&](std::size_t, std::size_t thread) {
     if (inside[thread].fetch_add(1) != 0) shared = true;
+    std::this_thread::yield();
     inside[thread].fetch_sub(1);
   });
   EXPECT_FALSE(shared.load());
