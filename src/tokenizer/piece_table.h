@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,13 +22,15 @@ class PieceTable {
   // An empty table for up to `pieces` entries.
   explicit PieceTable(std::size_t pieces = 0);
 
-  // Adds texts[id]; a text that is already there keeps its first id. False when the place for it is too far
-  // away, which real vocabularies never come near: the pieces were chosen to collide.
-  [[nodiscard]] bool insert(const PieceTexts& texts, TokenId id);
+  // Adds texts[id] for each id; a text that is already there keeps its first id. Returns the id that has no
+  // place near enough, which does not happen with real vocabularies: such pieces were chosen to collide.
+  [[nodiscard]] std::optional<TokenId> insert(const PieceTexts& texts, std::span<const TokenId> ids);
 
   std::optional<TokenId> find(const PieceTexts& texts, std::string_view text) const;
 
  private:
+  bool insert_hashed(const PieceTexts& texts, TokenId id, std::uint64_t hash);
+
   std::vector<std::uint32_t> slots_;  // tag << 20 | id; a power of two of them, at most half of them in use
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <numeric>
 #include <string>
 
 #include "base/byte_source.h"
@@ -101,9 +101,9 @@ class MergeRanks {
 
   Result<std::vector<std::uint32_t>> compute() {
     for (const std::string_view text : parts_.texts) texts_.append(text);
-    for (std::size_t i = 0; i < texts_.size(); ++i) {
-      if (!table_.insert(texts_, static_cast<TokenId>(i))) return unusable("pieces collide");
-    }
+    std::vector<TokenId> ids(texts_.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    if (table_.insert(texts_, ids)) return unusable("too many texts of model.vocab collide");
     ranks_.assign(texts_.size(), kNoRank);
     ways_.assign(texts_.size(), 0);
     TokenId previous = -1;

@@ -66,13 +66,13 @@ Result<Vocabulary> Vocabulary::build(const std::string& source, const Vocabulary
   Vocabulary vocabulary;
   vocabulary.kinds_ = parts.kinds;
   vocabulary.byte_pieces_.fill(-1);
-  vocabulary.mergeable_ = PieceTable(size);
   std::size_t bytes = 0;
   for (const std::string_view text : parts.texts) bytes += text.size();
   vocabulary.texts_.reserve(size, bytes);
   for (std::size_t i = 0; i < size; ++i) {
     CARAT_TRY_VOID(vocabulary.add_piece(source, parts, static_cast<TokenId>(i)));
   }
+  CARAT_TRY_VOID(vocabulary.index_mergeable(source, parts));
   vocabulary.number_ranks(parts.merge_ranks);
   return vocabulary;
 }
@@ -114,29 +114,42 @@ Result<> Vocabulary::add_piece(const std::string& source, const VocabularyParts&
     }
     added_.insert(matched, id);
   }
-  if (kind == PieceKind::kNormal || parts.merge_ranks[index] != kNoRank) {
-    if (!mergeable_.insert(texts_, id)) {
-      return fail(ErrorKind::kInvalidModel, "{}: vocabulary piece {} collides with too many others", source,
-                  id);
-    }
-    longest_mergeable_ = std::max(longest_mergeable_, text.size());
+  return {};
+}
+
+Result<> Vocabulary::index_mergeable(const std::string& source, const VocabularyParts& parts) {
+  std::vector<TokenId> ids;
+  ids.reserve(size());
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (kinds_[i] != PieceKind::kNormal && parts.merge_ranks[i] == kNoRank) continue;
+    ids.push_back(static_cast<TokenId>(i));
+    longest_mergeable_ = std::max(longest_mergeable_, text(ids.back()).size());
+  }
+  mergeable_ = PieceTable(ids.size());
+  if (const std::optional<TokenId> id = mergeable_.insert(texts_, ids)) {
+    return fail(ErrorKind::kInvalidModel, "{}: vocabulary piece {} collides with too many others", source,
+                *id);
   }
   return {};
 }
 
-// Replaces ranks by their positions in the order, ties by id, so that a rank fits in 20 bits and names its
-// piece.
+// Replaces ranks by their positions in the order, so that a rank names its piece. Linear: sources give small
+// numbers.
 void Vocabulary::number_ranks(const std::vector<std::uint32_t>& merge_ranks) {
-  ranks_.assign(merge_ranks.size(), kNoRank);
+  std::uint32_t end = 0;
+  for (const std::uint32_t rank : merge_ranks) end = rank == kNoRank ? end : std::max(end, rank + 1);
+  std::vector<TokenId> by_given_rank(end, -1);
   for (std::size_t i = 0; i < merge_ranks.size(); ++i) {
-    if (merge_ranks[i] != kNoRank) by_rank_.push_back(static_cast<TokenId>(i));
+    if (merge_ranks[i] == kNoRank) continue;
+    CARAT_CHECK(by_given_rank[merge_ranks[i]] < 0);
+    by_given_rank[merge_ranks[i]] = static_cast<TokenId>(i);
   }
-  const auto before = [&](TokenId a, TokenId b) {
-    return merge_ranks[static_cast<std::size_t>(a)] < merge_ranks[static_cast<std::size_t>(b)];
-  };
-  if (!std::ranges::is_sorted(by_rank_, before)) std::ranges::stable_sort(by_rank_, before);
-  for (std::size_t rank = 0; rank < by_rank_.size(); ++rank) {
-    ranks_[static_cast<std::size_t>(by_rank_[rank])] = static_cast<std::uint32_t>(rank);
+  ranks_.assign(merge_ranks.size(), kNoRank);
+  by_rank_.reserve(merge_ranks.size());
+  for (const TokenId id : by_given_rank) {
+    if (id < 0) continue;
+    ranks_[static_cast<std::size_t>(id)] = static_cast<std::uint32_t>(by_rank_.size());
+    by_rank_.push_back(id);
   }
 }
 

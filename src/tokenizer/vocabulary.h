@@ -31,7 +31,7 @@ inline constexpr std::uint32_t kNoRank = ~0U;
 struct VocabularyParts {
   std::vector<std::string_view> texts;  // with U+2581 for spaces; byte pieces as <0xHH>
   std::vector<PieceKind> kinds;
-  std::vector<std::uint32_t> merge_ranks;  // lower is merged first; kNoRank: no merge gives this piece
+  std::vector<std::uint32_t> merge_ranks;  // no two alike, lower is merged first; kNoRank: by no merge
 };
 
 // Bounds on their number and bytes. kInvalidModel, naming the piece.
@@ -71,6 +71,7 @@ class Vocabulary {
  private:
   Vocabulary() = default;
   Result<> add_piece(const std::string& source, const VocabularyParts& parts, TokenId id);
+  Result<> index_mergeable(const std::string& source, const VocabularyParts& parts);
   void number_ranks(const std::vector<std::uint32_t>& merge_ranks);
 
   PieceTexts texts_;
