@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <ostream>
 
 #include "formats/gguf_writer.h"
 #include "formats/test_files.h"
@@ -163,6 +164,8 @@ struct BadFile {
   const char* name;
   RawFile file;
   const char* message;
+
+  friend void PrintTo(const BadFile& test, std::ostream* out) { *out << test.name; }
 };
 
 class GgufRefuses : public TestWithParam<BadFile> {};

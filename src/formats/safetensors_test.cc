@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <ostream>
 
 #include "formats/test_files.h"
 
@@ -78,6 +79,8 @@ struct BadHeader {
   std::string header;
   std::size_t data_bytes;
   const char* message;
+
+  friend void PrintTo(const BadHeader& test, std::ostream* out) { *out << test.name; }
 };
 
 class SafetensorsRefuse : public testing::TestWithParam<BadHeader> {};

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <ostream>
 
 #include "formats/test_files.h"
 
@@ -38,6 +39,8 @@ struct BadConfig {
   const char* name;
   std::function<void(GemmaConfig&)> spoil;
   const char* message;
+
+  friend void PrintTo(const BadConfig& test, std::ostream* out) { *out << test.name; }
 };
 
 class GemmaConfigRefuses : public testing::TestWithParam<BadConfig> {};

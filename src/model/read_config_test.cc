@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <ostream>
 
 #include "formats/test_files.h"
 #include "model/test_tiny_model.h"
@@ -21,6 +22,8 @@ struct Size {
   float rope_factor;
   double query_scale;
   std::vector<std::size_t> global_layers;
+
+  friend void PrintTo(const Size& test, std::ostream* out) { *out << test.name; }
 };
 
 std::vector<Size> sizes() {
