@@ -88,7 +88,7 @@ inline void score_panel(const float* const* queries, const std::byte* keys, std:
   for (int q = 0; q < Queries; ++q) sums[q] = set1(0.0F);
   for (std::size_t d = 0; d < head_dim; ++d) {
     const F32x16 key = E::load16(keys + d * kKvPanelKeys * E::kBytes);
-#pragma GCC unroll 8
+CARAT_UNROLL
     for (int q = 0; q < Queries; ++q) sums[q] = fma(set1(queries[q][d]), key, sums[q]);
   }
   for (int q = 0; q < Queries; ++q) store(scores[q] + first_slot, sums[q]);
@@ -146,10 +146,10 @@ inline void weigh_values(const float (*weights)[kKvBlockTokens], const std::byte
     const std::byte* row = values + (slot * head_dim + d) * E::kBytes;
     F32x16 value[Chunks];
     for (std::size_t c = 0; c < Chunks; ++c) value[c] = E::load_some(row + 16 * c * E::kBytes, lanes);
-#pragma GCC unroll 4
+CARAT_UNROLL
     for (int q = 0; q < Queries; ++q) {
       const F32x16 weight = set1(weights[q][slot]);
-#pragma GCC unroll 4
+CARAT_UNROLL
       for (int c = 0; c < Chunks; ++c) sums[q][c] = fma(weight, value[c], sums[q][c]);
     }
   }

@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <cstring>
 
+// Unrolled, a tile's accumulators stay in registers.
+#define CARAT_UNROLL _Pragma("GCC unroll 8")
+
 namespace carat::kernels {
 namespace {
 

@@ -7,6 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
+// Unrolled, a tile's accumulators stay in registers.
+#define CARAT_UNROLL _Pragma("GCC unroll 8")
+
 namespace carat::kernels {
 namespace {
 

@@ -9,6 +9,9 @@
 
 #include "tensor/half.h"
 
+// Nothing to gain here, and much compile time to lose.
+#define CARAT_UNROLL
+
 namespace carat::kernels {
 namespace {
 
