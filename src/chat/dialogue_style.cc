@@ -59,7 +59,7 @@ Piece answer_piece(const Message& message) {
 // prompt begins with this one, whatever tokens the answer has.
 std::vector<Piece> render_dialogue(const CheckedConversation& conversation) {
   std::vector<Piece> pieces = {Markup{"<bos>"}};
-  std::string text = preamble(conversation.system);
+  std::string text = preamble(conversation.system.value_or(""));
   for (const Message& message : conversation.messages) {
     if (message.role == prompt::Role::kUser) {
       pieces.push_back(PlainText{text.append(user_turn(clean(message.text)))});

@@ -26,7 +26,7 @@ Piece answer_piece(const Message& message) {
 std::vector<Piece> render_gemma(const CheckedConversation& conversation) {
   std::vector<Piece> pieces = {Markup{"<bos><start_of_turn>"}};
   std::string user = "user\n";
-  if (!conversation.system.empty()) user.append(conversation.system).append("\n\n");
+  if (conversation.system) user.append(*conversation.system).append("\n\n");
   for (const Message& message : conversation.messages) {
     if (message.role == prompt::Role::kUser) {
       pieces.push_back(PlainText{user.append(strip(message.text))});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,7 @@ namespace carat::chat {
 
 // A conversation whose order of roles has been checked: messages alternate and the user's are first and last.
 struct CheckedConversation {
-  std::string_view system;  // as given; empty when there is none
+  std::optional<std::string_view> system;  // as given
   std::span<const prompt::Message> messages;
 };
 
