@@ -55,86 +55,71 @@ void store_u16(std::byte* at, std::uint16_t value) { std::memcpy(at, &value, siz
 
 bool is_finite_f16(std::uint16_t half) { return (half & 0x7C00U) != 0x7C00U; }
 
-// Writes the code of one column of one row into the low and high planes of its 32 columns.
-class CodePlanes {
- public:
-  CodePlanes(const PanelLayout& layout, std::byte* panel)
-      : layout_(layout), low_(panel), high_(panel + layout.high_at) {}
+std::uint32_t load_quad(const std::uint8_t* codes, std::size_t quad) {
+  std::uint32_t four = 0;
+  std::memcpy(&four, codes + 4 * quad, 4);
+  return four;
+}
 
-  void set(std::size_t column, std::size_t row, unsigned code) {
-    const Place place = locate(column, row);
-    const unsigned low_mask = (1U << layout_.low_bits) - 1;
-    or_bits(low_ + place.low_byte, (code & low_mask) << place.low_shift);
-    if (layout_.high_bits != 0)
-      or_bits(high_ + place.high_byte, (code >> layout_.low_bits) << place.high_shift);
-  }
+void store_quad(std::byte* plane, std::size_t vector, std::size_t row, std::uint32_t four) {
+  std::memcpy(plane + vector * kVectorBytes + 4 * row, &four, 4);
+}
 
-  static unsigned get(const PanelLayout& layout, const std::byte* panel, std::size_t column,
-                      std::size_t row) {
-    const Place place = CodePlanes(layout, const_cast<std::byte*>(panel)).locate(column, row);
-    const unsigned low_mask = (1U << layout.low_bits) - 1;
-    unsigned code = (static_cast<unsigned>(panel[place.low_byte]) >> place.low_shift) & low_mask;
-    if (layout.high_bits != 0) {
-      const unsigned high =
-          static_cast<unsigned>(panel[layout.high_at + place.high_byte]) >> place.high_shift;
-      code |= (high & ((1U << layout.high_bits) - 1)) << layout.low_bits;
+// The bit pairs of quads 4v .. 4v+3 in vector v; a code's pair starts at bit `from`.
+void store_bit_pairs(const std::uint8_t* codes, unsigned from, std::size_t row, std::byte* plane) {
+  for (std::size_t vector = 0; vector < 2; ++vector) {
+    std::uint32_t pairs = 0;
+    for (std::size_t q = 0; q < 4; ++q) {
+      pairs |= ((load_quad(codes, 4 * vector + q) >> from) & 0x03030303U) << (2 * q);
     }
-    return code;
+    store_quad(plane, vector, row, pairs);
   }
+}
 
- private:
-  struct Place {
-    std::size_t low_byte, high_byte;
-    unsigned low_shift, high_shift;
+// Puts the 32 codes of one group of columns of one row into the low and high planes of that group.
+void store_codes(const PanelLayout& layout, const std::uint8_t* codes, std::size_t row, std::byte* low,
+                 std::byte* high) {
+  if (layout.low_bits == 8) {
+    for (std::size_t q = 0; q < kQuads; ++q) store_quad(low, q, row, load_quad(codes, q));
+  } else if (layout.low_bits == 4) {
+    for (std::size_t v = 0; v < 4; ++v) {
+      const std::uint32_t high_nibbles = (load_quad(codes, v + 4) & 0x0F0F0F0FU) << 4;
+      store_quad(low, v, row, (load_quad(codes, v) & 0x0F0F0F0FU) | high_nibbles);
+    }
+  } else {
+    store_bit_pairs(codes, 0, row, low);
+  }
+  if (layout.high_bits == 1) {
+    std::uint32_t bits = 0;
+    for (std::size_t q = 0; q < kQuads; ++q)
+      bits |= ((load_quad(codes, q) >> layout.low_bits) & 0x01010101U) << q;
+    store_quad(high, 0, row, bits);
+  } else if (layout.high_bits == 2) {
+    store_bit_pairs(codes, layout.low_bits, row, high);
+  }
+}
+
+// The code of one column of one row.
+unsigned load_code(const PanelLayout& layout, const std::byte* panel, std::size_t column, std::size_t row) {
+  const std::size_t group = column / 32;
+  const std::size_t quad = column % 32 / 4;
+  // `bits` at `shift` of the row's byte in a vector of a plane that has `plane_bits` vectors a group.
+  const auto field = [&](const std::byte* plane, unsigned plane_bits, std::size_t vector, std::size_t shift) {
+    const std::byte byte = plane[(group * plane_bits + vector) * kVectorBytes + 4 * row + column % 4];
+    return (static_cast<unsigned>(byte) >> shift) & ((1U << plane_bits) - 1);
   };
-
-  static void or_bits(std::byte* at, unsigned bits) { *at |= static_cast<std::byte>(bits); }
-
-  // Vector and shift of `quad` in a plane of 2 bits a code.
-  static std::size_t pair_vector(std::size_t quad) { return quad / 4; }
-  static unsigned pair_shift(std::size_t quad) { return static_cast<unsigned>(2 * (quad % 4)); }
-
-  Place locate(std::size_t column, std::size_t row) const {
-    const std::size_t group = column / 32;
-    const std::size_t quad = column % 32 / 4;
-    const std::size_t lane_byte = 4 * row + column % 4;
-    Place place = {};
-    std::size_t low_vector = quad;
-    if (layout_.low_bits == 4) {
-      low_vector = quad % 4;
-      place.low_shift = quad < 4 ? 0 : 4;
-    } else if (layout_.low_bits == 2) {
-      low_vector = pair_vector(quad);
-      place.low_shift = pair_shift(quad);
-    }
-    place.low_byte = (group * layout_.low_bits + low_vector) * kVectorBytes + lane_byte;
-    std::size_t high_vector = 0;
-    if (layout_.high_bits == 1) {
-      place.high_shift = static_cast<unsigned>(quad);
-    } else if (layout_.high_bits == 2) {
-      high_vector = pair_vector(quad);
-      place.high_shift = pair_shift(quad);
-    }
-    place.high_byte = (group * layout_.high_bits + high_vector) * kVectorBytes + lane_byte;
-    return place;
-  }
-
-  const PanelLayout& layout_;
-  std::byte* low_;
-  std::byte* high_;
-};
-
-// Q8_0 is most of the bytes of a small model: whole quads at a time.
-void pack_q8_codes(const StoredBlock& block, std::size_t first_column, std::size_t row, std::byte* panel) {
-  std::byte* group = panel + first_column / 32 * kQuads * kVectorBytes;
-  for (std::size_t quad = 0; quad < kQuads; ++quad) {
-    std::memcpy(group + quad * kVectorBytes + 4 * row, block.codes.data() + 4 * quad, 4);
-  }
+  unsigned code = 0;
+  if (layout.low_bits == 8) code = field(panel, 8, quad, 0);
+  if (layout.low_bits == 4) code = field(panel, 4, quad % 4, quad < 4 ? 0 : 4);
+  if (layout.low_bits == 2) code = field(panel, 2, quad / 4, 2 * (quad % 4));
+  const std::byte* high = panel + layout.high_at;
+  if (layout.high_bits == 1) code |= field(high, 1, 0, quad) << layout.low_bits;
+  if (layout.high_bits == 2) code |= field(high, 2, quad / 4, 2 * (quad % 4)) << layout.low_bits;
+  return code;
 }
 
 bool pack_int_row(const PanelLayout& layout, const std::byte* stored, std::size_t row, std::byte* panel) {
   const ElementTypeInfo& type = info(layout.type);
-  CodePlanes planes(layout, panel);
   StoredBlock block;
   for (std::size_t column = 0; column < layout.columns; column += type.block_values) {
     read_stored_block(layout.type, stored, block);
@@ -150,10 +135,11 @@ bool pack_int_row(const PanelLayout& layout, const std::byte* stored, std::size_
         if (layout.has_min) panel[layout.sub_min_at + lane] = static_cast<std::byte>(block.sub_mins[sub]);
       }
     }
-    if (layout.type == kQ8_0) {
-      pack_q8_codes(block, column, row, panel);
-    } else {
-      for (std::size_t c = 0; c < type.block_values; ++c) planes.set(column + c, row, block.codes[c]);
+    for (std::size_t group = 0; group < type.block_values / 32; ++group) {
+      const std::size_t index = column / 32 + group;
+      store_codes(layout, block.codes.data() + 32 * group, row,
+                  panel + index * layout.low_bits * kVectorBytes,
+                  panel + layout.high_at + index * layout.high_bits * kVectorBytes);
     }
   }
   return true;
@@ -197,7 +183,7 @@ float unpack_int(const PanelLayout& layout, const std::byte* panel, std::size_t 
     scale *= static_cast<float>(static_cast<std::int8_t>(panel[layout.sub_at + lane]));
     if (layout.has_min) min *= static_cast<float>(static_cast<std::int8_t>(panel[layout.sub_min_at + lane]));
   }
-  const unsigned code = CodePlanes::get(layout, panel, column, row);
+  const unsigned code = load_code(layout, panel, column, row);
   const int value =
       layout.table_codes ? kIq4Values[code] : static_cast<int>(code) - static_cast<int>(layout.code_offset);
   return scale * static_cast<float>(value) + min;
