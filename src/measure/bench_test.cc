@@ -26,7 +26,8 @@ class TimedModel final : public SequenceModel {
   Result<std::span<const std::vector<float>>> append(std::span<const TokenId> tokens, std::size_t logit_rows,
                                                      std::stop_token) override {
     clock_.time += std::chrono::nanoseconds(10 + tokens.size() + 100 * logit_rows);
-    log += std::to_string(tokens.size()) + (logit_rows > 0 ? "+" + std::to_string(logit_rows) : "") + " ";
+    log +=
+        logit_rows > 0 ? fmt::format("{}+{} ", tokens.size(), logit_rows) : fmt::format("{} ", tokens.size());
     for (const TokenId token : tokens) {
       EXPECT_GE(token, 0);
       EXPECT_LT(token, 50);

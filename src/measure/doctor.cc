@@ -31,7 +31,8 @@ void find_levels(const DoctorInput& input, DoctorReport& report) {
   if (!input.forced_level.empty()) {
     const auto forced = kernels::find_level(input.forced_level);
     used = forced ? (*forced)->name : std::string_view();
-    if (!forced) report.advice.push_back("CARAT_CPU is set, but " + printable(forced.error().message));
+    if (!forced)
+      report.advice.push_back("The level asked for cannot be used: " + printable(forced.error().message));
   }
   for (const kernels::Level& level : kernels::levels()) {
     report.levels.push_back({std::string(level.name), level.available, level.name == used});

@@ -18,7 +18,7 @@ struct ModelFinding {
 };
 struct DoctorInput {
   std::string version;       // of the program
-  std::string forced_level;  // CARAT_CPU, empty when unset
+  std::string forced_level;  // the level asked for (CARAT_CPU), empty when none is
   ModelFinding model;
 };
 

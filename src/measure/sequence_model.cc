@@ -50,14 +50,14 @@ class EngineSequence final : public SequenceModel {
 
 }  // namespace
 
-Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& model,
-                                                           std::size_t max_tokens) {
+Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& model, std::size_t max_tokens,
+                                                           tensor::KvType kv_type) {
   const model::GemmaConfig& config = model.model->config();
   if (max_tokens > config.max_context) {
     return fail(ErrorKind::kFailed, "{} tokens are more than the model's context of {}", max_tokens,
                 config.max_context);
   }
-  const model::KvGeometry geometry(config, tensor::KvType::kF16);
+  const model::KvGeometry geometry(config, kv_type);
   const engine::KvLimits limits = {.context_length = max_tokens,
                                    .step_rows = std::min(max_tokens, kPrefillTokens)};
   return std::make_unique<EngineSequence>(*model.model, geometry,
