@@ -13,7 +13,8 @@ namespace carat::tensor {
 inline constexpr std::size_t kPanelRows = 16;
 
 // Where the parts of one panel lie. Packing is lossless and keeps the bits of the file, so a panel is as
-// large as its 16 rows (at most 1.03 times). Parts are planes over the whole panel:
+// large as its 16 rows, at most 1.03 times; Q3_K takes 1.04 times and Q2_K 1.19, because their 6- and 4-bit
+// sub-scales become bytes. Parts are planes over the whole panel:
 //
 // Integer types, value = scale * (code - code_offset) + min:
 //   low      [columns / 32][low_bits * 64 bytes]   the low bits of the codes of 32 columns
