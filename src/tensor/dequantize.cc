@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "tensor/half.h"
 
 // Layouts follow ggml-common.h, the order of the operations dequantize_row_* of ggml-quants.c, so that
 // results agree with ggml's to the bit. All numbers are little-endian; a nibble pair is (low = byte & 15,
@@ -24,29 +25,10 @@ T load(Bytes at) {
   return value;
 }
 
-float f16_at(Bytes at) {
-  const auto half = load<std::uint16_t>(at);
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
-  const std::uint32_t exponent = (half >> 10) & 31u;
-  const std::uint32_t mantissa = half & 1023u;
-  if (exponent == 0) {  // zero and subnormals: mantissa * 2^-24, exact in f32
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign);
-  }
-  const std::uint32_t wide_exponent = exponent == 31 ? 255u : exponent + 112u;  // rebias 15 to 127
-  return std::bit_cast<float>(sign | (wide_exponent << 23) | (mantissa << 13));
-}
+float f16_at(Bytes at) { return f16_to_f32(load<std::uint16_t>(at)); }
 
-float bf16_at(Bytes at) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(at)) << 16);
-}
-
-int low_nibble(std::uint8_t byte) {
-  return byte & 15;
-}
-int high_nibble(std::uint8_t byte) {
-  return byte >> 4;
-}
+int low_nibble(std::uint8_t byte) { return byte & 15; }
+int high_nibble(std::uint8_t byte) { return byte >> 4; }
 
 // The 16 levels of the IQ4 types.
 constexpr std::array<std::int8_t, 16> kIq4Levels = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -214,7 +196,7 @@ void decode_iq4_xs(Bytes block, float* out) {
     const int low4 = (scales_low[s / 2] >> (4 * (s % 2))) & 15;
     const int high2 = (scales_high >> (2 * s)) & 3;
     const float step = d * static_cast<float>((low4 | high2 << 4) - 32);
-    const Bytes qs = block + 8 + 16 * s;
+    const Bytes qs = block + 8 + std::ptrdiff_t{16} * s;
     for (int j = 0; j < 16; ++j) {
       out[32 * s + j] = step * static_cast<float>(kIq4Levels[qs[j] & 15]);
       out[32 * s + j + 16] = step * static_cast<float>(kIq4Levels[qs[j] >> 4]);
@@ -222,51 +204,30 @@ void decode_iq4_xs(Bytes block, float* out) {
   }
 }
 
-void decode_f32(Bytes block, float* out) {
-  *out = load<float>(block);
-}
-void decode_f16(Bytes block, float* out) {
-  *out = f16_at(block);
-}
-void decode_bf16(Bytes block, float* out) {
-  *out = bf16_at(block);
-}
+void decode_f32(Bytes block, float* out) { *out = load<float>(block); }
+void decode_f16(Bytes block, float* out) { *out = f16_at(block); }
+void decode_bf16(Bytes block, float* out) { *out = bf16_to_f32(load<std::uint16_t>(block)); }
 
 using DecodeBlock = void (*)(Bytes, float*);
 
 DecodeBlock decoder_of(ElementType type) {
   using enum ElementType;
   switch (type) {
-    case kF32:
-      return decode_f32;
-    case kF16:
-      return decode_f16;
-    case kBF16:
-      return decode_bf16;
-    case kQ4_0:
-      return decode_q4_0;
-    case kQ4_1:
-      return decode_q4_1;
-    case kQ5_0:
-      return decode_q5_0;
-    case kQ5_1:
-      return decode_q5_1;
-    case kQ8_0:
-      return decode_q8_0;
-    case kQ2_K:
-      return decode_q2_k;
-    case kQ3_K:
-      return decode_q3_k;
-    case kQ4_K:
-      return decode_q4_k;
-    case kQ5_K:
-      return decode_q5_k;
-    case kQ6_K:
-      return decode_q6_k;
-    case kIQ4_NL:
-      return decode_iq4_nl;
-    case kIQ4_XS:
-      return decode_iq4_xs;
+    case kF32: return decode_f32;
+    case kF16: return decode_f16;
+    case kBF16: return decode_bf16;
+    case kQ4_0: return decode_q4_0;
+    case kQ4_1: return decode_q4_1;
+    case kQ5_0: return decode_q5_0;
+    case kQ5_1: return decode_q5_1;
+    case kQ8_0: return decode_q8_0;
+    case kQ2_K: return decode_q2_k;
+    case kQ3_K: return decode_q3_k;
+    case kQ4_K: return decode_q4_k;
+    case kQ5_K: return decode_q5_k;
+    case kQ6_K: return decode_q6_k;
+    case kIQ4_NL: return decode_iq4_nl;
+    case kIQ4_XS: return decode_iq4_xs;
   }
   return nullptr;
 }
