@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <functional>
+#include <utility>
 
 #include "tokenizer/space_mark.h"
 #include "tokenizer/tokenizer.h"
@@ -97,12 +97,12 @@ std::vector<std::uint32_t> ranks_of(const VocabularyParts& parts, std::span<cons
     if (parts.kinds[i] == PieceKind::kNormal) normal.push_back(i);
     if (parts.kinds[i] == PieceKind::kAdded && space_run_length(parts.texts[i]) > 0) runs.push_back(i);
   }
-  std::ranges::stable_sort(runs, std::greater{},
-                           [&](std::size_t i) { return space_run_length(parts.texts[i]); });
-  const auto score = [&](std::size_t i) { return scores[i]; };
+  // A complement is least for the longest.
+  const auto by_length = [&](std::size_t i) { return std::pair(~space_run_length(parts.texts[i]), i); };
+  std::ranges::sort(runs, {}, by_length);
+  const auto by_score = [&](std::size_t i) { return std::pair(-scores[i], i); };
   // Gemma's files are in that order, and sorting would take longer than all the rest.
-  if (!std::ranges::is_sorted(normal, std::greater{}, score))
-    std::ranges::stable_sort(normal, std::greater{}, score);
+  if (!std::ranges::is_sorted(normal, {}, by_score)) std::ranges::sort(normal, {}, by_score);
 
   std::vector<std::uint32_t> ranks(parts.texts.size(), kNoRank);
   std::uint32_t rank = 0;

@@ -35,13 +35,19 @@ class Handler {
 
   bool on_object_begin(json::error_code&) {
     enter();
-    if (section_ == Section::kAdded && depth_ == 3) out_.added.emplace_back();
+    if (depth_ != 3) return true;
+    if (keys_[0] == "model" && keys_[1] == "vocab") section_ = Section::kVocabulary;
+    if (keys_[0] == "added_tokens") {
+      section_ = Section::kAdded;
+      out_.added.emplace_back();
+    }
     return true;
   }
   bool on_object_end(std::size_t, json::error_code&) { return leave(); }
 
   bool on_array_begin(json::error_code&) {
     enter();
+    if (depth_ == 3 && keys_[0] == "model" && keys_[1] == "merges") section_ = Section::kMerges;
     if (section_ == Section::kMerges && depth_ == 4) parts_.clear();
     return true;
   }
@@ -94,17 +100,11 @@ class Handler {
   void enter() {
     ++depth_;
     keys_[depth_ - 1].clear();
-    if (depth_ == 2) section_ = keys_[0] == "added_tokens" ? Section::kAdded : Section::kOther;
-    if (depth_ == 3 && keys_[0] == "model") {
-      section_ = keys_[1] == "vocab"    ? Section::kVocabulary
-                 : keys_[1] == "merges" ? Section::kMerges
-                                        : Section::kOther;
-    }
   }
 
   bool leave() {
     --depth_;
-    if (depth_ < 2 || (depth_ == 2 && section_ != Section::kAdded)) section_ = Section::kOther;
+    if (depth_ == 2) section_ = Section::kOther;  // every section is an object or array at depth 3
     return true;
   }
 
