@@ -12,6 +12,7 @@
 
 #include "formats/gguf_writer.h"
 #include "model/test_tiny_model.h"
+#include "tokenizer/test_tiny_json.h"
 
 namespace {
 
@@ -102,6 +103,12 @@ void add_hf_config(Corpus& corpus) {
              R"("sliding_attention":{"rope_type":"default","rope_theta":1e4}}})");
 }
 
+void add_tokenizer(Corpus& corpus) {
+  corpus.add("tokenizer_json", "tiny", carat::tokenizer::kTinyTokenizerJson);
+  corpus.add("tokenizer", "text", "hello  world<bos>\n\n </s> \u00E9\u2581\u2581 \U0001F600");
+  corpus.add("tokenizer", "invalid", "he\xFFllo \xE2\x82 \xED\xA0\x80 \xF0\x9F\x98");
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
@@ -113,5 +120,6 @@ int main(int argument_count, char** arguments) {
   add_gguf(corpus);
   add_safetensors(corpus);
   add_hf_config(corpus);
+  add_tokenizer(corpus);
   return corpus.failed() ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "tokenizer/test_tiny_json.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::tokenizer {
@@ -11,36 +12,15 @@ namespace {
 
 using testing::HasSubstr;
 
-// A tokenizer.json of Gemma's kind, with places that the tests change. Byte pieces are left out, so <unk> is
-// needed.
-constexpr std::string_view kJson = R"({
-  "version": "1.0", "truncation": null,
-  "added_tokens": [
-    {"id": 0, "content": "<unk>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-     "special": true},
-    {"id": 1, "content": "\n", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-     "special": false},
-    {"id": 9, "content": "<extra>", "special": true}
-  ],
-  "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
-  "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious"},
-  "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
-  "model": {
-    "type": "BPE", "dropout": null, "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true,
-    "vocab": {"<unk>": 0, "\n": 1, "a": 2, "b": 3, "▁": 4, "ab": 5, "▁a": 6, "aab": 7, "aa": 8},
-    "merges": [["a", "b"], ["▁", "a"], ["a", "ab"], ["aa", "b"], ["a", "a"]]
-  }
-})";
-
 std::string with(std::string_view from, std::string_view to) {
-  std::string json(kJson);
+  std::string json(kTinyTokenizerJson);
   const std::size_t at = json.find(from);
   EXPECT_NE(at, std::string::npos) << from;
   return json.replace(at, from.size(), to);
 }
 
 TEST(TokenizerJsonTest, TakesThePriorityFromTheMergeList) {
-  const auto tokenizer = Tokenizer::from_json_text("test", kJson).value();
+  const auto tokenizer = Tokenizer::from_json_text("test", kTinyTokenizerJson).value();
   EXPECT_EQ(tokenizer->size(), 10U);
   using Ids = std::vector<TokenId>;
   EXPECT_EQ(tokenizer->encode("ab\n ab", ControlTokens::kAsText), (Ids{5, 1, 4, 5}));
@@ -109,14 +89,15 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& param) { return param.param.name; });
 
 TEST(TokenizerJsonTest, RefusesWhatFollowsTheDocument) {
-  const auto built = Tokenizer::from_json_text("file.json", std::string(kJson) + "\n {}");
+  const auto built = Tokenizer::from_json_text("file.json", std::string(kTinyTokenizerJson) + "\n {}");
   ASSERT_FALSE(built.has_value());
   EXPECT_THAT(built.error().message, HasSubstr("goes on"));
 }
 
 TEST(TokenizerJsonTest, RefusesEveryTruncation) {
-  for (std::size_t length = 0; length < kJson.size(); ++length) {
-    EXPECT_FALSE(Tokenizer::from_json_text("file.json", kJson.substr(0, length)).has_value()) << length;
+  for (std::size_t length = 0; length < kTinyTokenizerJson.size(); ++length) {
+    EXPECT_FALSE(Tokenizer::from_json_text("file.json", kTinyTokenizerJson.substr(0, length)).has_value())
+        << length;
   }
 }
 
@@ -125,7 +106,7 @@ TEST(TokenizerJsonTest, ReadsFilesAndNamesMissingOnes) {
   ASSERT_FALSE(missing.has_value());
   EXPECT_EQ(missing.error().kind, ErrorKind::kNotFound);
   const std::string path = testing::TempDir() + "carat_tokenizer.json";
-  std::ofstream(path) << kJson;
+  std::ofstream(path) << kTinyTokenizerJson;
   EXPECT_EQ(Tokenizer::from_tokenizer_json(path).value()->size(), 10U);
 }
 
