@@ -38,8 +38,7 @@ std::optional<Number> parse_number(std::string_view text) {
 std::optional<Value> convert(const SettingInfo& setting, const std::string& text) {
   switch (setting.type) {
     case SettingType::kText:
-    case SettingType::kChoice:
-      return Value(text);
+    case SettingType::kChoice: return Value(text);
     case SettingType::kInteger:
       if (const auto number = parse_number<std::int64_t>(text)) return Value(*number);
       return std::nullopt;

@@ -16,9 +16,9 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      "model: a name in the model store, or the path of a GGUF file or a safetensors folder"},
     {kThreads, Group::kModel, "threads", "-t,--threads", "CARAT_THREADS", kInteger, "", 1, 1024, "",
      "threads that compute (default: as many as this process may use)"},
-    {kContext, Group::kKv, "context", "-c,--context", "CARAT_CONTEXT", kInteger, "", 2, kMostInt32, "",
+    {kContext, Group::kContext, "context", "-c,--context", "CARAT_CONTEXT", kInteger, "", 2, kMostInt32, "",
      "tokens of prompt and answer together (default: 4096, or the model's maximum if that is less)"},
-    {kKvType, Group::kKv, "kv_type", "--kv", "CARAT_KV_TYPE", kChoice, "f16", 0, 0, "f32|f16|bf16",
+    {kKvType, Group::kKvType, "kv_type", "--kv", "CARAT_KV_TYPE", kChoice, "f16", 0, 0, "f32|f16|bf16",
      "number format of the KV cache: f32, f16 or bf16"},
     {kExactActivations, Group::kModel, "exact_activations", "--exact-activations", "CARAT_EXACT_ACTIVATIONS",
      kSwitch, "false", 0, 0, "", "two 8-bit terms for every activation: closer to f32, about half the speed"},
@@ -67,12 +67,8 @@ static_assert([] {
 
 }  // namespace
 
-std::span<const SettingInfo> settings_table() {
-  return kTable;
-}
+std::span<const SettingInfo> settings_table() { return kTable; }
 
-const SettingInfo& info(Setting setting) {
-  return kTable[static_cast<std::size_t>(setting)];
-}
+const SettingInfo& info(Setting setting) { return kTable[static_cast<std::size_t>(setting)]; }
 
 }  // namespace carat::config

@@ -38,7 +38,8 @@ enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch
 // Which commands take the setting as a flag.
 enum class SettingGroup : std::uint8_t {
   kModel,        // where a model runs
-  kKv,           // where it runs with a KV cache of the user's choice
+  kKvType,       // where it runs with a KV cache of the user's choice
+  kContext,      // where that cache has a length of the user's choice
   kPrompt,       // where a prompt is rendered from messages
   kSampling,     // where text is generated
   kEnvironment,  // nowhere: environment variable or file only

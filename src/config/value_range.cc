@@ -27,10 +27,8 @@ std::string listed(std::string_view choices) {
 bool in_range(const SettingInfo& setting, const Value& value) {
   switch (setting.type) {
     case SettingType::kText:
-    case SettingType::kSwitch:
-      return true;
-    case SettingType::kChoice:
-      return is_choice(setting.choices, std::get<std::string>(value));
+    case SettingType::kSwitch: return true;
+    case SettingType::kChoice: return is_choice(setting.choices, std::get<std::string>(value));
     case SettingType::kInteger: {
       const std::int64_t number = std::get<std::int64_t>(value);
       return number >= static_cast<std::int64_t>(setting.least) &&
@@ -46,17 +44,13 @@ bool in_range(const SettingInfo& setting, const Value& value) {
 
 std::string expectation(const SettingInfo& setting) {
   switch (setting.type) {
-    case SettingType::kText:
-      return "a text";
-    case SettingType::kSwitch:
-      return "true or false";
-    case SettingType::kChoice:
-      return fmt::format("one of {}", listed(setting.choices));
+    case SettingType::kText: return "a text";
+    case SettingType::kSwitch: return "true or false";
+    case SettingType::kChoice: return fmt::format("one of {}", listed(setting.choices));
     case SettingType::kInteger:
       return fmt::format("an integer between {} and {}", static_cast<std::int64_t>(setting.least),
                          static_cast<std::int64_t>(setting.most));
-    case SettingType::kReal:
-      return fmt::format("a number between {} and {}", setting.least, setting.most);
+    case SettingType::kReal: return fmt::format("a number between {} and {}", setting.least, setting.most);
   }
   return {};
 }

@@ -15,8 +15,9 @@ class TurnRunner {
  public:
   virtual ~TurnRunner() = default;
 
-  // `messages` end with a user's. Events arrive on the calling thread; errors are those of Generator::generate.
-  // The result's ids belong into the answer's Message, so that the next turn finds this one in the KV cache.
+  // `messages` end with a user's. Events arrive on the calling thread; errors are those of
+  // Generator::generate. The result's ids belong into the answer's Message, so that the next turn finds this
+  // one in the KV cache.
   virtual Result<engine::GenerationResult> answer(std::span<const prompt::Message> messages,
                                                   const prompt::SamplingParams& sampling,
                                                   const engine::EventSink& sink, std::stop_token stop) = 0;

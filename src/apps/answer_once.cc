@@ -1,0 +1,99 @@
+#include "apps/answer_once.h"
+
+#include <unistd.h>
+
+#include <variant>
+#include <vector>
+
+#include "apps/answer_json.h"
+#include "apps/open_model.h"
+#include "base/output_file.h"
+#include "session/local_turn_runner.h"
+#include "terminal/progress_line.h"
+#include "terminal/usage_line.h"
+
+namespace carat::apps {
+namespace {
+
+using engine::GenerationResult;
+using prompt::Message;
+using prompt::Role;
+
+// Takes the events of one answer: shows its text and keeps its log-probabilities.
+class AnswerPrinter {
+ public:
+  AnswerPrinter(Runtime& runtime, bool show_text)
+      : show_text_(show_text),
+        progress_(runtime.clock, progress_writer()),
+        interrupt_(runtime.interrupts.token(), [this] { stop_.request_stop(); }) {}
+
+  void operator()(const engine::Event& event) {
+    if (const auto* prefill = std::get_if<engine::PrefillProgress>(&event)) {
+      progress_.update("reading the prompt", prefill->done, prefill->total);
+    } else if (const auto* token = std::get_if<engine::TokenEvent>(&event)) {
+      if (token->logprobs) logprobs_.push_back(*token->logprobs);
+      show(token->text);
+    } else if (const auto* rest = std::get_if<engine::TrailingText>(&event)) {
+      show(rest->text);
+    }
+  }
+
+  std::stop_token stop_token() const { return stop_.get_token(); }
+  const Result<>& printed() const { return printed_; }
+  const std::vector<engine::Logprobs>& logprobs() const { return logprobs_; }
+
+ private:
+  // When nobody reads any more, there is nothing to go on for.
+  void show(const std::string& text) {
+    progress_.clear();
+    if (!show_text_ || text.empty() || !printed_) return;
+    printed_ = print(text);
+    if (!printed_) stop_.request_stop();
+  }
+
+  bool show_text_;
+  terminal::ProgressLine progress_;
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> interrupt_;
+  Result<> printed_;
+  std::vector<engine::Logprobs> logprobs_;
+};
+
+Result<GenerationResult> generate(Runtime& runtime, const Question& question, engine::LoadedModel& model,
+                                  engine::Generator& generator, AnswerPrinter& printer) {
+  const auto sink = [&](const engine::Event& event) { printer(event); };
+  if (question.raw) {
+    return generator.generate({{prompt::PlainText{question.prompt}}, question.sampling}, sink,
+                              printer.stop_token());
+  }
+  std::vector<Message> messages;
+  const std::string system = runtime.settings.text(config::Setting::kSystem);
+  if (!system.empty()) messages.push_back({Role::kSystem, system, {}});
+  messages.push_back({Role::kUser, question.prompt, {}});
+  session::LocalTurnRunner runner(model, generator, prompt_style(runtime, model));
+  return runner.answer(messages, question.sampling, sink, printer.stop_token());
+}
+
+}  // namespace
+
+Result<> answer_once(Runtime& runtime, const Question& question) {
+  CARAT_TRY(const auto model, open_model(runtime));
+  CARAT_TRY(const auto generator, make_generator(runtime, *model));
+  AnswerPrinter printer(runtime, !question.json);
+  CARAT_TRY(const GenerationResult result, generate(runtime, question, *model, *generator, printer));
+  CARAT_TRY_VOID(printer.printed());
+  if (question.json) {
+    CARAT_TRY_VOID(
+        write_all(STDOUT_FILENO, "standard output", answer_json(*model, result, printer.logprobs()) + "\n"));
+  } else if (!result.text.ends_with('\n')) {
+    CARAT_TRY_VOID(print("\n"));
+  }
+  if (runtime.settings.is_on(config::Setting::kStats)) note(terminal::describe_usage(result.usage));
+  if (result.context_full)
+    note("the answer stopped because the context is full; --context N makes it longer");
+  if (result.finish == engine::FinishReason::kInterrupted)
+    return fail(ErrorKind::kInterrupted, "interrupted");
+  return {};
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,71 @@
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "apps/answer_once.h"
+#include "apps/commands.h"
+#include "apps/open_model.h"
+#include "apps/terminal_console.h"
+#include "session/local_turn_runner.h"
+#include "terminal/chat_view.h"
+#include "terminal/sampling_settings.h"
+
+namespace carat::apps {
+namespace {
+
+using config::SettingGroup;
+
+constexpr std::string_view kDemonstration = "What is the capital of France?";
+// One press stops the answer, and a second one that comes at once does not lose the conversation.
+constexpr int kPressesToKill = 3;
+
+std::string greeting(const Runtime& runtime, const engine::LoadedModel& model, chat::PromptStyle style) {
+  std::string text = fmt::format("{}, {}. /help lists the commands, Ctrl-D leaves.\n", model.name,
+                                 model.backend->description());
+  if (style == chat::PromptStyle::kDialogue && !model.model->config().instruction_tuned) {
+    text += fmt::format(
+        "This is a base model ({}): it was not trained to chat, so it is shown a dialogue to go on with, and "
+        "often "
+        "errs.\nFor better answers put an instruction-tuned Gemma 3 (such as gemma-3-1b-it) as GGUF into "
+        "{},\n"
+        "or name it with -m.\n",
+        model.model->config().instruction_tuned_source, model_store(runtime).folder().string());
+  }
+  return text;
+}
+
+Result<> chat_on_terminal(Runtime& runtime) {
+  CARAT_TRY(const auto model, open_model(runtime));
+  CARAT_TRY(const auto generator, make_generator(runtime, *model));
+  const chat::PromptStyle style = prompt_style(runtime, *model);
+  session::LocalTurnRunner runner(*model, *generator, style);
+  CARAT_TRY(const auto console, TerminalConsole::create(runtime));
+  runtime.interrupts.kill_after(kPressesToKill);
+  terminal::ChatView view(runner, *console, {greeting(runtime, *model, style), runtime.settings});
+  return view.run();
+}
+
+// Without a terminal there is nobody to talk with: what comes on standard input is one message.
+Result<> answer_input(Runtime& runtime) {
+  CARAT_TRY(std::string prompt, read_text_from_input(runtime));
+  if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
+    prompt = kDemonstration;
+    note(fmt::format("standard input is empty; for a demonstration: {}", prompt));
+  }
+  return answer_once(runtime,
+                     {.prompt = std::move(prompt), .sampling = terminal::sampling_params(runtime.settings)});
+}
+
+}  // namespace
+
+void add_chat_command(CommandLine& line) {
+  line.add("chat", "Chat on the terminal; without one, answer standard input.",
+           {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kPrompt,
+            SettingGroup::kSampling},
+           [](Runtime& runtime) {
+             const bool interactive = input_is_terminal() && output_is_terminal();
+             return interactive ? chat_on_terminal(runtime) : answer_input(runtime);
+           });
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,140 @@
+#include "apps/command_line.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/nearest_name.h"
+
+namespace carat::apps {
+namespace {
+
+using config::SettingGroup;
+using config::SettingInfo;
+using config::SettingType;
+
+std::string heading(SettingGroup group) {
+  switch (group) {
+    case SettingGroup::kModel:
+    case SettingGroup::kKvType:
+    case SettingGroup::kContext: return "Model";
+    case SettingGroup::kPrompt: return "Prompt";
+    case SettingGroup::kSampling: return "Answer";
+    case SettingGroup::kEnvironment: return "Environment";
+  }
+  return {};
+}
+
+std::string value_name(const SettingInfo& setting) {
+  switch (setting.type) {
+    case SettingType::kText: return "TEXT";
+    case SettingType::kChoice: return std::string(setting.choices);
+    case SettingType::kInteger: return "INT";
+    case SettingType::kReal: return "NUMBER";
+    case SettingType::kSwitch: return {};
+  }
+  return {};
+}
+
+// The subcommand that parsing came to, which knows the flags that were possible.
+CLI::App* innermost(CLI::App& app) {
+  CLI::App* current = &app;
+  while (!current->get_subcommands().empty()) current = current->get_subcommands().front();
+  return current;
+}
+
+std::vector<std::string> known_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+}  // namespace
+
+CommandLine::CommandLine() : app_("Chat with Gemma 3 on this machine.", "carat") {
+  app_.set_version_flag("--version", "carat " CARAT_VERSION);
+  app_.require_subcommand(1);
+  app_.footer(
+      "'carat COMMAND --help' lists a command's options. Settings are also taken from config.toml and\n"
+      "CARAT_* variables: see 'carat config show'.");
+}
+
+CLI::App& CommandLine::add(const std::string& name, const std::string& help,
+                           std::initializer_list<SettingGroup> groups, Action action) {
+  return add_below(app_, name, help, groups, std::move(action));
+}
+
+CLI::App& CommandLine::add_below(CLI::App& parent, const std::string& name, const std::string& help,
+                                 std::initializer_list<SettingGroup> groups, Action action) {
+  CLI::App& command = *parent.add_subcommand(name, help);
+  for (const SettingInfo& setting : config::settings_table()) {
+    if (std::ranges::find(groups, setting.group) != groups.end()) add_setting(command, setting);
+  }
+  if (action) command.final_callback([this, action = std::move(action)] { action_ = action; });
+  return command;
+}
+
+void CommandLine::add_setting(CLI::App& command, const SettingInfo& setting) {
+  std::string help(setting.help);
+  if (!setting.default_text.empty() && setting.type != SettingType::kSwitch) {
+    help += fmt::format(" (default: {})", setting.default_text);
+  }
+  const std::string flag(setting.flag);
+  CLI::Option* option = nullptr;
+  if (setting.type == SettingType::kSwitch) {
+    option =
+        command.add_flag_callback(flag, [this, id = setting.id] { flags_.emplace_back(id, "true"); }, help);
+  } else {
+    option = command.add_option_function<std::string>(
+        flag, [this, id = setting.id](const std::string& text) { flags_.emplace_back(id, text); }, help);
+    option->type_name(value_name(setting))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+  option->group(heading(setting.group));
+}
+
+void CommandLine::add_model_argument(CLI::App& command) {
+  command
+      .add_option_function<std::string>(
+          "MODEL", [this](const std::string& text) { flags_.emplace_back(config::Setting::kModel, text); },
+          "a name in the model store, or a path; as -m")
+      ->type_name("");
+}
+
+Result<CommandLine::Outcome> CommandLine::parse(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+    return Outcome::kRun;
+  } catch (const CLI::CallForHelp&) {
+    text_ = innermost(app_)->help();
+    return Outcome::kDone;
+  } catch (const CLI::CallForVersion& version) {
+    text_ = std::string(version.what()) + "\n";
+    return Outcome::kDone;
+  } catch (const CLI::ParseError& error) {
+    return fail(ErrorKind::kUsage, "{}", explain(error, argc, argv));
+  }
+}
+
+std::string CommandLine::explain(const CLI::ParseError& error, int argc, const char* const* argv) {
+  const CLI::App& command = *innermost(app_);
+  const std::string help =
+      fmt::format("'{}{} --help' tells how", &command == &app_ ? "" : "carat ", command.get_name());
+  const std::vector<std::string> names = known_names(command);
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  // CLI11 says which words it could make nothing of only in prose; they are those that it does not know.
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = std::string_view(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+    const bool is_flag = word.starts_with("--") && word.size() > 2;
+    const bool is_command = i == 1 && !word.starts_with('-');
+    if ((!is_flag && !is_command) || std::ranges::find(known, word) != known.end()) continue;
+    if (is_command && &command != &app_) continue;
+    const auto nearest = nearest_name(word, known);
+    return fmt::format("unknown {} '{}'{}; {}", is_flag ? "flag" : "command", word,
+                       nearest ? fmt::format(", did you mean '{}'?", *nearest) : "", help);
+  }
+  return fmt::format("{}; {}", error.what(), help);
+}
+
+}  // namespace carat::apps

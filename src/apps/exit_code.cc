@@ -1,0 +1,19 @@
+#include "apps/exit_code.h"
+
+namespace carat::apps {
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kFailed: return 1;
+    case ErrorKind::kUsage: return 2;
+    case ErrorKind::kNotFound: return 3;
+    case ErrorKind::kInvalidModel: return 4;
+    case ErrorKind::kDoesNotFit: return 5;
+    case ErrorKind::kDiskFull: return 7;
+    case ErrorKind::kInterrupted: return 130;  // 128 + SIGINT
+    case ErrorKind::kClosedPipe: return 141;   // 128 + SIGPIPE
+  }
+  return 1;
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,124 @@
+#include "apps/inspection.h"
+
+#include <boost/json.hpp>
+
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "formats/tensor_directory.h"
+#include "tensor/element_type.h"
+
+namespace carat::apps {
+namespace {
+
+namespace json = boost::json;
+using formats::TensorEntry;
+using model::GemmaConfig;
+
+// The configuration as (name, value), in the order in which it is shown.
+std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaConfig& config) {
+  json::array global_layers;
+  for (std::size_t layer = 0; layer < config.layers; ++layer) {
+    if (config.is_global(layer)) global_layers.push_back(layer);
+  }
+  return {{"name", json::string(config.name)},
+          {"layers", config.layers},
+          {"global_layers", std::move(global_layers)},
+          {"d_model", config.d_model},
+          {"heads", config.heads},
+          {"kv_heads", config.kv_heads},
+          {"head_dim", config.head_dim},
+          {"ffn", config.ffn},
+          {"vocab", config.vocab},
+          {"max_context", config.max_context},
+          {"sliding_window", config.sliding_window},
+          {"norm_epsilon", config.norm_epsilon},
+          {"rope_theta_local", config.rope_theta_local},
+          {"rope_theta_global", config.rope_theta_global},
+          {"rope_factor_global", config.rope_factor_global},
+          {"query_scale", config.query_scale},
+          {"instruction_tuned", config.instruction_tuned},
+          {"instruction_tuned_source", json::string(config.instruction_tuned_source)},
+          {"has_vision", config.has_vision}};
+}
+
+std::uint64_t values_in(const TensorEntry& entry) {
+  std::uint64_t values = 1;
+  for (const std::uint64_t extent : entry.shape)
+    values *= extent;  // bounded by the file's size when it was read
+  return values;
+}
+
+struct Totals {
+  std::size_t tensors = 0;
+  std::uint64_t values = 0;
+  std::uint64_t bytes = 0;
+
+  void add(const TensorEntry& entry) {
+    ++tensors;
+    values += values_in(entry);
+    bytes += entry.bytes;
+  }
+};
+
+std::map<std::string_view, Totals> totals_by_type(const std::vector<TensorEntry>& entries) {
+  std::map<std::string_view, Totals> totals;
+  for (const TensorEntry& entry : entries) totals[tensor::info(entry.type).name].add(entry);
+  return totals;
+}
+
+Totals total(const std::vector<TensorEntry>& entries) {
+  Totals all;
+  for (const TensorEntry& entry : entries) all.add(entry);
+  return all;
+}
+
+double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+}  // namespace
+
+std::string inspection_text(const model::Checkpoint& checkpoint) {
+  const std::vector<TensorEntry>& entries = checkpoint.files().entries();
+  std::string out = fmt::format("{:<26}{}\n", "path", checkpoint.path());
+  for (const auto& [name, value] : config_rows(checkpoint.config())) {
+    const bool is_text = value.is_string();
+    out +=
+        fmt::format("{:<26}{}\n", name, is_text ? std::string(value.get_string()) : json::serialize(value));
+  }
+  const Totals all = total(entries);
+  out += fmt::format("\n{:<10}{:>9}{:>16}{:>14}\n", "type", "tensors", "parameters", "MiB");
+  for (const auto& [type, sum] : totals_by_type(entries)) {
+    out += fmt::format("{:<10}{:>9}{:>16}{:>14.2f}\n", type, sum.tensors, sum.values, mebibytes(sum.bytes));
+  }
+  out += fmt::format("{:<10}{:>9}{:>16}{:>14.2f}\n", "all", all.tensors, all.values, mebibytes(all.bytes));
+  out += fmt::format("{:<10}{:>39.2f}\n\n", "files", mebibytes(checkpoint.files().file_bytes()));
+  for (const TensorEntry& entry : entries) {
+    out += fmt::format("{:<40}{:<8}{:<20}{:>14} bytes\n", entry.name, tensor::info(entry.type).name,
+                       formats::shape_text(entry.shape), entry.bytes);
+  }
+  return out;
+}
+
+std::string inspection_json(const model::Checkpoint& checkpoint) {
+  json::object config;
+  for (auto& [name, value] : config_rows(checkpoint.config())) config[name] = std::move(value);
+  json::array tensors;
+  for (const TensorEntry& entry : checkpoint.files().entries()) {
+    tensors.push_back(json::object{{"name", entry.name},
+                                   {"type", tensor::info(entry.type).name},
+                                   {"shape", json::value_from(entry.shape)},
+                                   {"bytes", entry.bytes}});
+  }
+  const Totals all = total(checkpoint.files().entries());
+  return json::serialize(json::object{{"path", checkpoint.path()},
+                                      {"config", std::move(config)},
+                                      {"parameters", all.values},
+                                      {"tensor_bytes", all.bytes},
+                                      {"file_bytes", checkpoint.files().file_bytes()},
+                                      {"tensors", std::move(tensors)}}) +
+         "\n";
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,82 @@
+#include <langinfo.h>
+#include <unistd.h>
+#include <clocale>
+#include <cstdlib>
+#include <cstring>
+
+#include <string>
+#include <string_view>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/exit_code.h"
+#include "apps/runtime.h"
+#include "base/text_file.h"
+#include "config/directories.h"
+#include "config/settings.h"
+
+namespace carat::apps {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
+
+// The line editor counts columns by it; models speak UTF-8 whatever the environment says.
+void use_utf8_locale() {
+  const char* chosen = std::setlocale(LC_CTYPE, "");
+  if (chosen == nullptr || std::strcmp(::nl_langinfo(CODESET), "UTF-8") != 0)
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+Result<config::Resolution> resolve_settings(const CommandLine& line, const config::Directories& directories) {
+  config::Sources sources;
+  sources.flags = line.flags();
+  for (char** variable = ::environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    sources.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  sources.file_name = (directories.config / "config.toml").string();
+  auto file = read_text_file(sources.file_name, kMaxConfigBytes);
+  if (!file && file.error().kind != ErrorKind::kNotFound) {
+    return fail(ErrorKind::kUsage, "{}", file.error().message);
+  }
+  if (file) sources.file_text = std::move(*file);
+  return config::resolve(sources);
+}
+
+Result<> run(int argc, const char* const* argv, Interrupts& interrupts) {
+  CommandLine line;
+  add_chat_command(line);
+  add_run_command(line);
+  add_tokenize_command(line);
+  add_inspect_command(line);
+  add_logits_command(line);
+  add_perplexity_command(line);
+  add_bench_command(line);
+  add_doctor_command(line);
+  add_config_command(line);
+  CARAT_TRY(const CommandLine::Outcome outcome, line.parse(argc, argv));
+  if (outcome == CommandLine::Outcome::kDone) return print(line.text());
+
+  const config::Directories directories = config::user_directories();
+  CARAT_TRY(const config::Resolution resolution, resolve_settings(line, directories));
+  for (const std::string& warning : resolution.warnings) note(warning);
+  const SteadyClock clock;
+  Runtime runtime{resolution.settings, directories, interrupts, clock};
+  return line.action()(runtime);
+}
+
+}  // namespace
+}  // namespace carat::apps
+
+int main(int argc, char** argv) {
+  using namespace carat;
+  apps::use_utf8_locale();
+  apps::Interrupts interrupts;
+  const Result<> done = apps::run(argc, argv, interrupts);
+  if (done) return 0;
+  // Nobody is there to read about a closed pipe.
+  if (done.error().kind != ErrorKind::kClosedPipe) apps::note(done.error().message);
+  return apps::exit_code(done.error().kind);
+}

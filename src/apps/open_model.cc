@@ -1,0 +1,70 @@
+#include "apps/open_model.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "backend/cpu/cpu_backend.h"
+#include "parallel/topology.h"
+#include "terminal/progress_line.h"
+
+namespace carat::apps {
+namespace {
+
+using config::Setting;
+
+constexpr std::size_t kDefaultContext = 4096;
+
+}  // namespace
+
+hub::ModelStore model_store(const Runtime& runtime) {
+  return hub::ModelStore(runtime.directories.data / "models");
+}
+
+Result<std::filesystem::path> find_model(const Runtime& runtime) {
+  const std::string name = runtime.settings.text(Setting::kModel);
+  return name.empty() ? model_store(runtime).find_default() : model_store(runtime).find(name);
+}
+
+std::size_t thread_count(const Runtime& runtime) {
+  const auto threads = runtime.settings.integer(Setting::kThreads);
+  return threads ? static_cast<std::size_t>(*threads) : parallel::usable_threads();
+}
+
+Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime) {
+  CARAT_TRY(const std::filesystem::path path, find_model(runtime));
+  backend::CpuOptions options;
+  options.threads = thread_count(runtime);
+  options.level = runtime.settings.text(Setting::kCpu);
+  options.exact_activations = runtime.settings.is_on(Setting::kExactActivations);
+  CARAT_TRY(auto backend, backend::make_cpu_backend(options));
+
+  terminal::ProgressLine line(runtime.clock, progress_writer());
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) {
+    line.update("loading the model", done, total);
+  };
+  return engine::load_model(path.string(), std::move(backend), progress, runtime.interrupts.token());
+}
+
+tensor::KvType kv_type(const Runtime& runtime) {
+  const std::string name = runtime.settings.text(Setting::kKvType);
+  if (name == "f32") return tensor::KvType::kF32;
+  return name == "bf16" ? tensor::KvType::kBF16 : tensor::KvType::kF16;
+}
+
+Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime,
+                                                          engine::LoadedModel& model) {
+  engine::GeneratorOptions options;
+  options.kv_type = kv_type(runtime);
+  const auto context = runtime.settings.integer(Setting::kContext);
+  options.context_length = context ? static_cast<std::size_t>(*context)
+                                   : std::min(kDefaultContext, model.model->config().max_context);
+  return engine::Generator::create(model, options, runtime.clock);
+}
+
+chat::PromptStyle prompt_style(const Runtime& runtime, const engine::LoadedModel& model) {
+  if (const auto style = chat::find_prompt_style(runtime.settings.text(Setting::kStyle))) return *style;
+  return model.model->config().instruction_tuned ? chat::PromptStyle::kGemma : chat::PromptStyle::kDialogue;
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "apps/runtime.h"
+#include "base/result.h"
+#include "chat/prompt_style.h"
+#include "engine/generator.h"
+#include "engine/load_model.h"
+#include "hub/model_store.h"
+#include "tensor/kv_block.h"
+
+namespace carat::apps {
+
+hub::ModelStore model_store(const Runtime& runtime);
+
+// The path of the model that -m, CARAT_MODEL or config.toml name, or of the store's default.
+Result<std::filesystem::path> find_model(const Runtime& runtime);
+
+// Threads of -t, otherwise as many as this process may use.
+std::size_t thread_count(const Runtime& runtime);
+
+// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted.
+Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime);
+
+tensor::KvType kv_type(const Runtime& runtime);
+
+// A generator with the context and KV type that the settings ask for.
+Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime, engine::LoadedModel& model);
+
+// The style that --style names, or the one that suits the model.
+chat::PromptStyle prompt_style(const Runtime& runtime, const engine::LoadedModel& model);
+
+}  // namespace carat::apps

@@ -1,0 +1,28 @@
+#include "session/local_turn_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "prompt/generation_request.h"
+
+namespace carat::session {
+
+Result<engine::GenerationResult> LocalTurnRunner::answer(std::span<const prompt::Message> messages,
+                                                         const prompt::SamplingParams& sampling,
+                                                         const engine::EventSink& sink,
+                                                         std::stop_token stop) {
+  prompt::GenerationRequest request;
+  CARAT_TRY(request.prompt, chat::render(style_, messages));
+  request.sampling = sampling;
+  for (std::string& text : chat::stop_strings(style_)) request.sampling.stop.push_back(std::move(text));
+  return generator_.generate(request, sink, std::move(stop));
+}
+
+bool LocalTurnRunner::ids_spell_text(const prompt::Message& message) const {
+  const tokenizer::Tokenizer& tokenizer = *model_.tokenizer;
+  const auto usable = [&](TokenId id) { return tokenizer.contains(id) && !tokenizer.is_control(id); };
+  return std::ranges::all_of(message.generated_ids, usable) &&
+         tokenizer.decode(message.generated_ids, /*show_control=*/false) == message.text;
+}
+
+}  // namespace carat::session
