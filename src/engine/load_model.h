@@ -22,6 +22,9 @@ struct LoadedModel {
   std::string chat_template;  // raw text of the file, empty when it has none; only ever looked at, never run
 };
 
+// The tokenizer that a checkpoint brings. Errors are those of Checkpoint::vocabulary and of the tokenizer.
+Result<std::shared_ptr<const tokenizer::Tokenizer>> load_tokenizer(const model::Checkpoint& checkpoint);
+
 // Opens a checkpoint (GGUF file, first shard or safetensors folder) and its tokenizer, and packs the weights
 // for `backend`. Errors are those of Checkpoint::open, the tokenizer and Model::load.
 Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
