@@ -187,5 +187,28 @@ TEST_P(TokenizerReferenceTest, KnowsTheSpecialIds) {
 INSTANTIATE_TEST_SUITE_P(Vocabulary, TokenizerReferenceTest, testing::Values("gguf", "json"),
                          [](const auto& param) { return param.param; });
 
+// Early quantization-aware files type control tokens as normal or user-defined; conversions of larger sizes
+// pad.
+TEST(FullVocabularyTest, CorrectsKnownErrorsOfFiles) {
+  auto file = read_gguf_tokenizer(default_model_path());
+  if (!file && file.error().kind == ErrorKind::kNotFound)
+    GTEST_SKIP() << "no vocabulary: " << file.error().message;
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  for (const std::size_t id : {0, 1, 2, 3, 105, 106, 255'999, 256'000}) file->types[id] = id % 2 == 0 ? 1 : 4;
+  while (file->views.size() < 262'208) {
+    file->views.emplace_back("[PAD]");
+    file->types.push_back(5);
+    file->scores.push_back(-10'000.0F);
+  }
+  const auto tokenizer = Tokenizer::from_pieces("old", file->arrays()).value();
+  EXPECT_EQ(tokenizer->size(), 262'144U);
+  for (const TokenId id : {0, 1, 2, 3, 105, 106, 255'999, 256'000})
+    EXPECT_TRUE(tokenizer->is_control(id)) << id;
+  EXPECT_EQ(tokenizer->encode("<end_of_turn>", ControlTokens::kParse), std::vector<TokenId>{106});
+  for (const TokenId id : tokenizer->encode("<end_of_turn><bos>", ControlTokens::kAsText)) {
+    EXPECT_FALSE(tokenizer->is_control(id));
+  }
+}
+
 }  // namespace
 }  // namespace carat::tokenizer
