@@ -1,6 +1,6 @@
 # Formatting and static checks. Sourced by ./dev.
 
-sources() { find src tests -name '*.cc' -o -name '*.h' | LC_ALL=C sort; }
+sources() { find src tests fuzz -name '*.cc' -o -name '*.h' | LC_ALL=C sort; }
 
 check_format() { sources | xargs --no-run-if-empty clang-format-19 --dry-run -Werror; }
 
@@ -10,7 +10,10 @@ check_tidy() {
     tools/tidy build/release --jobs "$(build_jobs)"
 }
 
-check_scripts() { shellcheck --shell=bash --external-sources dev tools/dev/*.sh tools/check_weak_symbols tools/fresh_check .ci/run; }
+check_scripts() {
+  shellcheck --shell=bash --external-sources dev .ci/run tools/dev/*.sh tools/check_weak_symbols tools/fresh_check \
+    tests/dev/dev_test
+}
 
 lint() {
   local status=0

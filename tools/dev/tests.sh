@@ -41,6 +41,17 @@ run_ctest() {
   return "$status"
 }
 
+# This script against stand-ins for apt and the rest; its tests join the totals.
+test_script() {
+  local log=build/results/script.log status=0 bad
+  mkdir -p build/results
+  tests/dev/dev_test >"$log" || status=1
+  grep -v '^ok ' "$log"
+  bad=$(grep -c '^FAILED ' "$log" || true)
+  passed=$((passed + $(grep -c '^ok ' "$log" || true))) failed=$((failed + bad))
+  return "$status"
+}
+
 build_tests() {
   need_disk . 1500 "building the tests"
   configure release CARAT_BUILD_TESTS:BOOL=ON && build release all
@@ -57,7 +68,7 @@ test_levels() {
       continue
     fi
     CARAT_CPU=$level build/release/bin/carat doctor --json | tools/cpu_levels --expect "$level" || status=1
-    CARAT_CPU=$level run_ctest "level-$level" release -R '^(kernels|backend|model)\.' || status=1
+    CARAT_CPU=$level run_ctest "level-$level" release -R '^(kernels|backend_cpu|model|parity)\.' || status=1
   done
   return "$status"
 }
@@ -69,18 +80,20 @@ test_asan() {
 }
 
 test_tsan() {
-  configure tsan && build tsan parallel_test backend_test engine_test model_test &&
-    run_ctest tsan tsan -LE slow -R '^(parallel|backend|engine|model)\.'
+  configure tsan && build tsan parallel_test backend_cpu_test engine_test model_test &&
+    run_ctest tsan tsan -LE slow -R '^(parallel|backend_cpu|engine|model)\.'
 }
 
 test_default_tier() {
   step "include table" tools/check_includes
+  step "the script" test_script
   step "build" build_tests
   step "tests" run_ctest release release
 }
 
 test_full_tier() {
   step "lint" lint
+  step "the script" test_script
   step "build" build_tests
   step "tests" run_ctest release release
   step "instruction sets" test_levels
