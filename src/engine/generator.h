@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <variant>
@@ -101,11 +102,16 @@ class Generator {
   std::size_t kv_bytes() const { return pool_.bytes_in_use(); }
 
  private:
-  Generator(LoadedModel& model, const GeneratorOptions& options, const KvCapacity& capacity,
-            const Clock& clock);
+  Generator(LoadedModel& model, const GeneratorOptions& options, const model::KvGeometry& geometry,
+            const KvCapacity& capacity, const Clock& clock);
 
   Result<std::vector<TokenId>> prompt_ids(const prompt::GenerationRequest& request) const;
   std::size_t reuse_cache(const std::vector<TokenId>& prompt);
+  Result<GenerationResult> answer(const std::vector<TokenId>& prompt, const prompt::SamplingParams& params,
+                                  const EventSink& sink, const std::stop_token& stop);
+  Result<> prefill(std::span<const TokenId> tokens, model::RowOutput last_output, const EventSink& sink,
+                   const std::stop_token& stop);
+  Result<> run(std::span<const TokenId> tokens, model::RowOutput last_output, std::stop_token stop);
 
   LoadedModel& model_;
   GeneratorOptions options_;
@@ -115,7 +121,7 @@ class Generator {
   KvSequence sequence_;
   std::vector<TokenId> cached_ids_;  // [sequence_.length()]
   std::vector<model::Row> rows_;     // scratch
-  model::BatchOutput output_;        // scratch
+  model::BatchOutput output_;        // of the latest run
 };
 
 }  // namespace carat::engine

@@ -15,9 +15,7 @@ using tensor::kKvBlockTokens;
 // long one.
 constexpr std::size_t kSlabBytes = std::size_t{16} << 20;
 
-std::size_t blocks_for(std::size_t tokens) {
-  return ceil_div(tokens, kKvBlockTokens);
-}
+std::size_t blocks_for(std::size_t tokens) { return ceil_div(tokens, kKvBlockTokens); }
 
 // First position that a local row at `position` sees: itself and the window - 1 positions before it.
 std::size_t window_begin(std::size_t position, std::size_t window) {
@@ -75,9 +73,7 @@ std::size_t KvPool::bytes_in_use() const {
   return global_.in_use() * global_.block_bytes() + local_.in_use() * local_.block_bytes();
 }
 
-KvSequence::~KvSequence() {
-  release_blocks_from(0);
-}
+KvSequence::~KvSequence() { release_blocks_from(0); }
 
 Result<> KvSequence::prepare(std::size_t rows) {
   free_unseen_local_blocks();

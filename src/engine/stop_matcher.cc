@@ -51,8 +51,6 @@ std::string StopMatcher::add(std::string_view text) {
   return shown;
 }
 
-std::string StopMatcher::finish() {
-  return std::exchange(held_, {});
-}
+std::string StopMatcher::finish() { return std::exchange(held_, {}); }
 
 }  // namespace carat::engine
