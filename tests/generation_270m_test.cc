@@ -1,0 +1,95 @@
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "backend/cpu/cpu_backend.h"
+#include "base/clock.h"
+#include "engine/generator.h"
+#include "engine/load_model.h"
+#include "prompt/generation_request.h"
+#include "tokenizer/test_full_vocabulary.h"
+
+namespace carat::tests {
+namespace {
+
+using engine::FinishReason;
+using engine::GenerationResult;
+using engine::Generator;
+using engine::GeneratorOptions;
+using prompt::GenerationRequest;
+using prompt::PlainText;
+using prompt::TokenIds;
+using tokenizer::default_model_path;
+
+constexpr const char* kQuestion =
+    "A conversation between a user and a helpful assistant.\n\n"
+    "### User: What is the largest ocean?\n### Assistant: The largest ocean is the Pacific Ocean.\n\n"
+    "### User: How many days has a week?\n### Assistant: A week has seven days.\n\n"
+    "### User: What is the capital of France?\n### Assistant:";
+
+// The default model on this machine's processor. Skipped, visibly, where the file is absent.
+class Generation270mTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!std::filesystem::exists(default_model_path())) return;
+    auto backend = backend::make_cpu_backend({.threads = 2, .level = "", .exact_activations = false});
+    ASSERT_TRUE(backend) << backend.error().message;
+    auto loaded = engine::load_model(default_model_path(), std::move(*backend), [](auto, auto) {}, {});
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    model_ = std::move(*loaded);
+  }
+  static void TearDownTestSuite() { model_.reset(); }
+
+  void SetUp() override {
+    if (!model_) GTEST_SKIP() << "no model at " << default_model_path() << "; set CARAT_MODEL";
+  }
+
+  std::unique_ptr<Generator> make(std::size_t prefill_chunk = 512) const {
+    GeneratorOptions options;
+    options.context_length = 2048;
+    options.prefill_chunk = prefill_chunk;
+    return Generator::create(*model_, options, clock_).value();
+  }
+  static GenerationRequest request(std::vector<prompt::Piece> pieces, float temperature) {
+    GenerationRequest request{.prompt = std::move(pieces), .sampling = {}};
+    request.sampling.temperature = temperature;
+    request.sampling.seed = 1;
+    request.sampling.max_tokens = 24;
+    request.sampling.stop = {"\n### User:"};
+    return request;
+  }
+  static GenerationResult answer(Generator& generator, const GenerationRequest& request) {
+    return generator.generate(request, [](const engine::Event&) {}, {}).value();
+  }
+
+  static inline std::unique_ptr<engine::LoadedModel> model_;
+  SteadyClock clock_;
+};
+
+TEST_F(Generation270mTest, KnowsTheCapitalOfFrance) {
+  const auto generator = make();
+  const GenerationResult result = answer(*generator, request({PlainText{kQuestion}}, /*temperature=*/0.0F));
+  EXPECT_THAT(result.text, testing::HasSubstr("Paris"));
+  EXPECT_EQ(result.finish, FinishReason::kStop);
+}
+
+TEST_F(Generation270mTest, TheSameSeedGivesTheSameTextWhateverTheChunksAndTheCache) {
+  const GenerationRequest first = request({PlainText{kQuestion}}, /*temperature=*/1.0F);
+  const auto generator = make();
+  const GenerationResult expected = answer(*generator, first);
+  for (const std::size_t chunk : {7, 64})
+    EXPECT_EQ(answer(*make(chunk), first).ids, expected.ids) << chunk;
+  EXPECT_EQ(answer(*generator, first).ids, expected.ids);  // all but the last token of the prompt is cached
+
+  const GenerationRequest next = request(
+      {PlainText{kQuestion}, TokenIds{expected.ids}, PlainText{"\n### User: And of Italy?\n### Assistant:"}},
+      1.0F);
+  const GenerationResult reused = answer(*generator, next);
+  EXPECT_GE(reused.usage.cached_tokens, expected.usage.prompt_tokens);
+  EXPECT_EQ(reused.ids, answer(*make(), next).ids);
+}
+
+}  // namespace
+}  // namespace carat::tests
