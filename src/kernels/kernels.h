@@ -21,12 +21,13 @@ struct alignas(64) ActivationBlock {
 static_assert(sizeof(ActivationBlock) == 64);
 
 // Rows per tile of quantized activations: block b of row r lies at index ((r / tile) * blocks + b) * tile + r
-// % tile. Up to kSmallBatch rows form one tile of just that many; more rows form tiles of 8, the last one
+// % tile. Up to kSmallBatch rows form one tile of 1, 2 or 4; more rows form tiles of 8. The last tile is
 // padded.
 inline constexpr std::size_t kActivationTile = 8;
 inline constexpr std::size_t kSmallBatch = 4;
 constexpr std::size_t activation_tile(std::size_t rows) {
-  return rows <= kSmallBatch ? rows : kActivationTile;
+  if (rows > kSmallBatch) return kActivationTile;
+  return rows == 3 ? 4 : rows;
 }
 
 // One panel of 16 weight rows times all activation rows: out[r][lane] for lanes < valid.
