@@ -3,13 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "chat/prompt_style.h"
 #include "prompt/piece.h"
+#include "tokenizer/test_fixture_reader.h"
 #include "tokenizer/test_full_vocabulary.h"
 #include "tokenizer/tokenizer.h"
 
@@ -29,44 +28,26 @@ class PromptReferenceTest : public testing::Test {
     }
     ASSERT_TRUE(file.has_value()) << file.error().message;
     tokenizer_ = tokenizer::Tokenizer::from_pieces(path, file->arrays()).value();
-    std::ifstream fixture(CARAT_FIXTURES "/prompts.bin", std::ios::binary);
-    bytes_ = {std::istreambuf_iterator<char>(fixture), {}};
-    ASSERT_EQ(text(6), "CCHT1\n");
   }
 
   std::vector<TokenId> ids(const std::vector<Message>& messages) const {
     return prompt::encode(render(PromptStyle::kGemma, messages).value(), *tokenizer_);
   }
 
-  std::size_t number() {
-    std::size_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes_.at(at_++));
-      value |= std::size_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) return value;
-    }
-  }
-  std::string text(std::size_t length) {
-    const std::string out = bytes_.substr(at_, length);
-    at_ += length;
-    return out;
-  }
-
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer_;
-  std::string bytes_;
-  std::size_t at_ = 0;
 };
 
 TEST_F(PromptReferenceTest, GivesTheIdsOfTheReferencesChatTemplate) {
+  tokenizer::FixtureReader fixture(CARAT_FIXTURES "/prompts.bin");
+  ASSERT_EQ(fixture.take(6), "CCHT1\n");
   std::size_t compared = 0;
-  for (; at_ < bytes_.size(); ++compared) {
-    std::vector<Message> messages(number());
+  for (; !fixture.at_end(); ++compared) {
+    std::vector<Message> messages(fixture.number());
     for (Message& message : messages) {
-      message.role = static_cast<Role>(number());
-      message.text = text(number());
+      message.role = static_cast<Role>(fixture.number());
+      message.text = fixture.text();
     }
-    std::vector<TokenId> expected(number());
-    for (TokenId& id : expected) id = static_cast<TokenId>(number());
+    const std::vector<TokenId> expected = fixture.ids();
     EXPECT_EQ(ids(messages), expected) << "conversation " << compared << ": " << messages[0].text;
   }
   EXPECT_GE(compared, 600U);

@@ -20,10 +20,12 @@ constexpr std::size_t kMaxTextBytes = 64 << 10;  // of one string
 // Receives the parser's events. Depth 1 is inside the outermost object.
 class Handler {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): names that the parser looks for
   static constexpr std::size_t max_object_size = std::size_t(-1);
   static constexpr std::size_t max_array_size = std::size_t(-1);
   static constexpr std::size_t max_key_size = kMaxTextBytes;
   static constexpr std::size_t max_string_size = kMaxTextBytes;
+  // NOLINTEND(readability-identifier-naming)
 
   TokenizerJson take() { return std::move(out_); }
   const std::string& problem() const { return problem_; }  // empty: none of ours

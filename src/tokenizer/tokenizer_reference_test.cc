@@ -4,13 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/utf8.h"
 #include "tokenizer/stream_decoder.h"
+#include "tokenizer/test_fixture_reader.h"
 #include "tokenizer/test_full_vocabulary.h"
 #include "tokenizer/tokenizer.h"
 
@@ -29,59 +28,26 @@ struct Record {
   std::string everything;
 };
 
-class FixtureReader {
- public:
-  explicit FixtureReader(std::string bytes) : bytes_(std::move(bytes)) {}
-
-  bool at_end() const { return at_ == bytes_.size(); }
-  bool magic() { return take(6) == "CTOK1\n"; }
-
-  Record record() {
-    Record out;
-    out.kind = static_cast<RecordKind>(number());
-    if (out.kind == kDecoding) {
-      out.ids = ids();
-      out.hidden = text();
-      out.everything = text();
-      return out;
-    }
-    out.text = text();
-    out.parsed = ids();
-    out.plain = out.kind == kDiffering ? ids() : out.parsed;
+Record read_record(FixtureReader& reader) {
+  Record out;
+  out.kind = static_cast<RecordKind>(reader.number());
+  if (out.kind == kDecoding) {
+    out.ids = reader.ids();
+    out.hidden = reader.text();
+    out.everything = reader.text();
     return out;
   }
-
- private:
-  std::string take(std::size_t count) {
-    const std::string out = bytes_.substr(at_, count);
-    at_ += count;
-    return out;
-  }
-  std::size_t number() {
-    std::size_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes_.at(at_++));
-      value |= std::size_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) return value;
-    }
-  }
-  std::string text() { return take(number()); }
-  std::vector<TokenId> ids() {
-    std::vector<TokenId> out(number());
-    for (TokenId& id : out) id = static_cast<TokenId>(number());
-    return out;
-  }
-
-  std::string bytes_;
-  std::size_t at_ = 0;
-};
+  out.text = reader.text();
+  out.parsed = reader.ids();
+  out.plain = out.kind == kDiffering ? reader.ids() : out.parsed;
+  return out;
+}
 
 std::vector<Record> read_fixture() {
-  std::ifstream file(CARAT_FIXTURES "/tokenizer.bin", std::ios::binary);
-  FixtureReader reader({std::istreambuf_iterator<char>(file), {}});
+  FixtureReader reader(CARAT_FIXTURES "/tokenizer.bin");
   std::vector<Record> records;
-  if (!reader.magic()) return records;
-  while (!reader.at_end()) records.push_back(reader.record());
+  if (reader.take(6) != "CTOK1\n") return records;
+  while (!reader.at_end()) records.push_back(read_record(reader));
   return records;
 }
 
