@@ -61,3 +61,26 @@ class Vocabulary {
   std::uint32_t merge_rank(TokenId id) const { return ranks_[static_cast<std::size_t>(id)]; }
   // The piece of a rank. Ranks are 0, 1, 2, ... without holes.
   TokenId merged_at(std::uint32_t rank) const { return by_rank_[rank]; }
+
+  // -1 when the vocabulary has no piece for the byte.
+  TokenId byte_piece(unsigned char byte) const { return byte_pieces_[byte]; }
+  std::optional<TokenId> find_control(std::string_view text) const;
+
+ private:
+  Vocabulary() = default;
+  Result<> add_piece(const std::string& source, const VocabularyParts& parts, TokenId id);
+  Result<> index_mergeable(const std::string& source, const VocabularyParts& parts);
+  void number_ranks(const std::vector<std::uint32_t>& merge_ranks);
+
+  PieceTexts texts_;
+  std::vector<PieceKind> kinds_;
+  PieceTable mergeable_;
+  std::size_t longest_mergeable_ = 0;
+  std::vector<std::uint32_t> ranks_;
+  std::vector<TokenId> by_rank_;
+  PrefixTrie added_;
+  std::size_t added_bytes_ = 0;
+  std::array<TokenId, 256> byte_pieces_;
+};
+
+}  // namespace carat::tokenizer
