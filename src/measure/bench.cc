@@ -91,7 +91,7 @@ std::string BenchRow::test() const {
 }
 
 Result<std::vector<BenchRow>> time_rows(const BenchHarness& harness, const BenchOptions& options,
-                                        const BenchProgress& progress, std::stop_token stop) {
+                                        const BenchProgress& progress, const std::stop_token& stop) {
   std::vector<BenchRow> rows = rows_for(options);
   if (rows.empty())
     return fail(ErrorKind::kUsage, "nothing to measure: give a prompt or an answer length above 0");
@@ -130,7 +130,7 @@ void derive_rates(const ModelWork& work, const MachineLimits& limits, BenchRow& 
 }
 
 Result<BenchReport> run_bench(engine::LoadedModel& model, const BenchOptions& options,
-                              const BenchProgress& progress, std::stop_token stop) {
+                              const BenchProgress& progress, const std::stop_token& stop) {
   std::size_t longest = 1;
   for (const BenchRow& row : rows_for(options)) longest = std::max(longest, tokens_needed(row));
   CARAT_TRY(const std::unique_ptr<SequenceModel> sequence, make_sequence_model(model, longest));

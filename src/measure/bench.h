@@ -64,7 +64,7 @@ using BenchProgress = std::function<void(const std::string& test, std::size_t ru
 // one untimed step brings the weights back into the caches. Repetitions go round the tests, so that a slow
 // minute of the machine touches all of them. kUsage when nothing is to be timed, kInterrupted on `stop`.
 Result<BenchReport> run_bench(engine::LoadedModel& model, const BenchOptions& options,
-                              const BenchProgress& progress, std::stop_token stop);
+                              const BenchProgress& progress, const std::stop_token& stop);
 
 // The part that needs no real model or clock: fills the rows' samples.
 struct BenchHarness {
@@ -74,7 +74,7 @@ struct BenchHarness {
   std::size_t vocabulary = 1;
 };
 Result<std::vector<BenchRow>> time_rows(const BenchHarness& harness, const BenchOptions& options,
-                                        const BenchProgress& progress, std::stop_token stop);
+                                        const BenchProgress& progress, const std::stop_token& stop);
 
 // Fills the derived fields of a row that has samples_ns.
 void derive_rates(const ModelWork& work, const MachineLimits& limits, BenchRow& row);

@@ -24,7 +24,7 @@ class TimedModel final : public SequenceModel {
   void reset() override { log += "reset "; }
 
   Result<std::span<const std::vector<float>>> append(std::span<const TokenId> tokens, std::size_t logit_rows,
-                                                     std::stop_token) override {
+                                                     const std::stop_token&) override {
     clock_.time += std::chrono::nanoseconds(10 + tokens.size() + 100 * logit_rows);
     log +=
         logit_rows > 0 ? fmt::format("{}+{} ", tokens.size(), logit_rows) : fmt::format("{} ", tokens.size());

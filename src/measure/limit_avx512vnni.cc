@@ -9,7 +9,8 @@ std::uint64_t read_vectors(const std::byte* data, std::size_t bytes) {
   __m512i sums[4] = {};
   for (std::size_t offset = 0; offset < bytes; offset += sizeof sums) {
     const std::byte* vectors = data + offset;
-    for (int i = 0; i < 4; ++i) sums[i] = _mm512_xor_si512(sums[i], _mm512_load_si512(vectors + 64 * i));
+    for (std::size_t i = 0; i < 4; ++i)
+      sums[i] = _mm512_xor_si512(sums[i], _mm512_load_si512(vectors + 64 * i));
   }
   alignas(64) std::uint64_t lanes[8];
   _mm512_store_si512(

@@ -41,7 +41,7 @@ class Tally {
 
 // Scores one chunk: row i predicts token i + 1, for i from the chunk's half to its last but one.
 Result<> score_chunk(SequenceModel& sequence, std::span<const TokenId> chunk, parallel::ThreadPool& pool,
-                     std::stop_token stop, Tally& tally) {
+                     const std::stop_token& stop, Tally& tally) {
   sequence.reset();
   const std::size_t first = chunk.size() / 2;
   for (std::size_t begin = 0; begin < first;) {
@@ -74,7 +74,7 @@ double negative_log_likelihood(std::span<const float> logits, TokenId target) {
 
 Result<PerplexityResult> score_tokens(SequenceModel& sequence, std::span<const TokenId> tokens, TokenId bos,
                                       const PerplexityOptions& options, const PerplexityProgress& progress,
-                                      std::stop_token stop) {
+                                      const std::stop_token& stop) {
   const std::size_t context = options.context;
   if (context < kSmallestContext) {
     return fail(ErrorKind::kUsage, "a context of {} tokens is too small: at least {} are needed", context,
@@ -104,7 +104,7 @@ Result<PerplexityResult> score_tokens(SequenceModel& sequence, std::span<const T
 
 Result<PerplexityResult> run_perplexity(engine::LoadedModel& model, std::string_view text,
                                         const PerplexityOptions& options, const PerplexityProgress& progress,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
   const auto bos = model.tokenizer->bos();
   if (!bos)
     return fail(ErrorKind::kInvalidModel, "{}: the vocabulary has no <bos>, which every chunk begins with",

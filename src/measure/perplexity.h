@@ -38,12 +38,12 @@ using PerplexityProgress = std::function<void(const PerplexityResult& so_far, st
 // left out. kFailed when the text is shorter than two chunks, kUsage for a context that is too small.
 Result<PerplexityResult> run_perplexity(engine::LoadedModel& model, std::string_view text,
                                         const PerplexityOptions& options, const PerplexityProgress& progress,
-                                        std::stop_token stop);
+                                        const std::stop_token& stop);
 
 // The same over tokens, which start with BOS, and any model.
 Result<PerplexityResult> score_tokens(SequenceModel& sequence, std::span<const TokenId> tokens, TokenId bos,
                                       const PerplexityOptions& options, const PerplexityProgress& progress,
-                                      std::stop_token stop);
+                                      const std::stop_token& stop);
 
 // -log softmax(logits)[target], summed in f64. Not finite if a logit is not.
 double negative_log_likelihood(std::span<const float> logits, TokenId target);

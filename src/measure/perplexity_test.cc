@@ -19,7 +19,7 @@ class HashingModel final : public SequenceModel {
   void reset() override { state_ = 1; }
 
   Result<std::span<const std::vector<float>>> append(std::span<const TokenId> tokens, std::size_t logit_rows,
-                                                     std::stop_token) override {
+                                                     const std::stop_token&) override {
     logits_.clear();
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       state_ = next_state(state_, tokens[i]);

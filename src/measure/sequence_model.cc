@@ -19,7 +19,7 @@ class EngineSequence final : public SequenceModel {
   void reset() override { sequence_.truncate(0); }
 
   Result<std::span<const std::vector<float>>> append(std::span<const TokenId> tokens, std::size_t logit_rows,
-                                                     std::stop_token stop) override {
+                                                     const std::stop_token& stop) override {
     CARAT_CHECK(!tokens.empty() && logit_rows <= tokens.size());
     CARAT_TRY_VOID(sequence_.prepare(tokens.size()));
     rows_.clear();

@@ -26,7 +26,7 @@ class SequenceModel {
   // valid until the next call. kInterrupted when `stop` is requested.
   virtual Result<std::span<const std::vector<float>>> append(std::span<const TokenId> tokens,
                                                              std::size_t logit_rows,
-                                                             std::stop_token stop) = 0;
+                                                             const std::stop_token& stop) = 0;
 };
 
 // Prefill goes through the model in batches of this many tokens, as peers' benches do (their -ub).
