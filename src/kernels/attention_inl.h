@@ -80,6 +80,20 @@ inline Slots slots_in_block(tensor::KeyRange visible, std::size_t start) {
   return begin < last ? Slots{begin, last} : Slots{0, 0};
 }
 
+static_assert(kKvBlockTokens == 64, "a set of slots is one word");
+inline std::uint64_t slot_bits(Slots slots) {
+  const std::uint64_t below_end = slots.end < 64 ? (std::uint64_t{1} << slots.end) - 1 : ~std::uint64_t{0};
+  return below_end & ~((std::uint64_t{1} << slots.begin) - 1);
+}
+// Removes the first run of set bits.
+inline Slots take_run(std::uint64_t& bits) {
+  const std::uint64_t carried = bits + (bits & -bits);
+  const Slots run = {static_cast<std::size_t>(__builtin_ctzll(bits)),
+                     carried != 0 ? static_cast<std::size_t>(__builtin_ctzll(carried)) : kKvBlockTokens};
+  bits &= carried;
+  return run;
+}
+
 // scores[q][panel] = q . k for 16 keys, dimensions in order.
 template <class E, int Queries>
 inline void score_panel(const float* const* queries, const std::byte* keys, std::size_t head_dim,
@@ -88,7 +102,7 @@ inline void score_panel(const float* const* queries, const std::byte* keys, std:
   for (int q = 0; q < Queries; ++q) sums[q] = set1(0.0F);
   for (std::size_t d = 0; d < head_dim; ++d) {
     const F32x16 key = E::load16(keys + d * kKvPanelKeys * E::kBytes);
-CARAT_UNROLL
+    CARAT_UNROLL
     for (int q = 0; q < Queries; ++q) sums[q] = fma(set1(queries[q][d]), key, sums[q]);
   }
   for (int q = 0; q < Queries; ++q) store(scores[q] + first_slot, sums[q]);
@@ -146,10 +160,10 @@ inline void weigh_values(const float (*weights)[kKvBlockTokens], const std::byte
     const std::byte* row = values + (slot * head_dim + d) * E::kBytes;
     F32x16 value[Chunks];
     for (std::size_t c = 0; c < Chunks; ++c) value[c] = E::load_some(row + 16 * c * E::kBytes, lanes);
-CARAT_UNROLL
+    CARAT_UNROLL
     for (int q = 0; q < Queries; ++q) {
       const F32x16 weight = set1(weights[q][slot]);
-CARAT_UNROLL
+      CARAT_UNROLL
       for (int c = 0; c < Chunks; ++c) sums[q][c] = fma(weight, value[c], sums[q][c]);
     }
   }
@@ -185,17 +199,17 @@ inline void attend_tile(const AttentionJob& job, std::size_t first_query, Attent
   for (std::size_t index = job.first_block; index < job.last_block; ++index) {
     const std::size_t start = index * kKvBlockTokens;
     Slots slots[Queries];
-    Slots any = {kKvBlockTokens, 0};
+    std::uint64_t seen = 0;  // slots that any query sees
     for (int q = 0; q < Queries; ++q) {
       slots[q] = slots_in_block(job.visible[first_query + static_cast<std::size_t>(q)], start);
-      if (slots[q].begin == slots[q].end) continue;
-      any.begin = slots[q].begin < any.begin ? slots[q].begin : any.begin;
-      any.end = slots[q].end > any.end ? slots[q].end : any.end;
+      seen |= slot_bits(slots[q]);
     }
-    if (any.begin >= any.end) continue;
+    if (seen == 0) continue;
+    const std::size_t first_slot = static_cast<std::size_t>(__builtin_ctzll(seen));
+    const std::size_t last_slot = kKvBlockTokens - static_cast<std::size_t>(__builtin_clzll(seen));
     const std::byte* keys = cache.blocks.data()[index] + cache.layer_offset + job.kv_head * 2 * key_bytes;
     alignas(64) float scores[Queries][kKvBlockTokens] = {};
-    for (std::size_t p = any.begin / kKvPanelKeys; p * kKvPanelKeys < any.end; ++p) {
+    for (std::size_t p = first_slot / kKvPanelKeys; p * kKvPanelKeys < last_slot; ++p) {
       score_panel<E, Queries>(job.queries + first_query, keys + p * head_dim * kKvPanelKeys * E::kBytes,
                               head_dim, scores, p * kKvPanelKeys);
     }
@@ -207,8 +221,12 @@ inline void attend_tile(const AttentionJob& job, std::size_t first_query, Attent
       }
     }
     constexpr int kHalf = Queries > 4 ? 4 : Queries;
-    for (int q = 0; q < Queries; q += kHalf) {
-      weigh_all_dimensions<E, kHalf>(scores + q, keys + key_bytes, head_dim, any, partials + q);
+    // Run by run: slots that nobody sees may hold anything, and a weight of 0 times NaN is NaN.
+    while (seen != 0) {
+      const Slots run = take_run(seen);
+      for (int q = 0; q < Queries; q += kHalf) {
+        weigh_all_dimensions<E, kHalf>(scores + q, keys + key_bytes, head_dim, run, partials + q);
+      }
     }
   }
 }
