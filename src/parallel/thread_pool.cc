@@ -5,9 +5,9 @@
 namespace carat::parallel {
 namespace {
 
-// About 20-50 microseconds: longer than the serial stretch between two bursts of a forward pass, short enough
-// that an idle program costs nothing.
-constexpr int kSpins = 20'000;
+// Tens of microseconds (a pause takes 15 to 50 ns): longer than the serial stretch between two bursts of a
+// forward pass, short enough that an idle program, or a machine with other work, loses nothing.
+constexpr int kSpins = 2'000;
 
 void relax() {
 #if defined(__x86_64__)
