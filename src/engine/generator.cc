@@ -172,7 +172,7 @@ Result<> Generator::prefill(std::span<const TokenId> tokens, model::RowOutput la
 }
 
 Result<GenerationResult> Generator::generate(const prompt::GenerationRequest& request, const EventSink& sink,
-                                             std::stop_token stop) {
+                                             const std::stop_token& stop) {
   CARAT_TRY_VOID(prompt::validate(request.sampling, mask_.vocabulary()));
   CARAT_TRY(const std::vector<TokenId> prompt, prompt_ids(request));
   auto result = answer(prompt, request.sampling, sink, stop);

@@ -93,7 +93,7 @@ class Generator {
   // a prompt that leaves no room for an answer (nothing is ever cut), or when the model computes no number. A
   // requested stop is no error: the result holds what there is, and the cache stays usable.
   Result<GenerationResult> generate(const prompt::GenerationRequest& request, const EventSink& sink,
-                                    std::stop_token stop);
+                                    const std::stop_token& stop);
 
   // Forgets the last conversation.
   void clear();

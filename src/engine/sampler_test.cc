@@ -36,6 +36,12 @@ std::vector<float> random_logits(std::size_t count, std::uint32_t seed, float sp
   return logits;
 }
 
+// Largest first, ties to the lower id.
+void rank_by(const std::vector<double>& p, std::vector<std::size_t>& order) {
+  std::ranges::sort(order,
+                    [&](std::size_t a, std::size_t b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
+}
+
 // The documented steps, one plain loop each over [vocabulary]; returns each token's probability.
 std::vector<double> oracle(const std::vector<float>& logits, const SamplingParams& params,
                            const TokenMask& mask, const std::set<TokenId>& prompt,
@@ -56,7 +62,7 @@ std::vector<double> oracle(const std::vector<float>& logits, const SamplingParam
   for (std::size_t i = 0; i < n; ++i) {
     if (mask.allows(static_cast<TokenId>(i))) ranked.push_back(i);
   }
-  std::ranges::stable_sort(ranked, [&](std::size_t a, std::size_t b) { return x[a] > x[b]; });
+  rank_by(x, ranked);
   std::vector<double> p(n, 0.0);
   if (params.temperature == 0.0F) {
     p[ranked[0]] = 1.0;
@@ -212,7 +218,9 @@ TEST_P(SamplerTest, TheBestCandidatesGiveTheSameTokenAsAllLogits) {
   if (!needed) return;
   std::vector<model::Candidate> best;
   for (std::size_t i = 0; i < kVocabulary; ++i) best.push_back({static_cast<TokenId>(i), logits_[i]});
-  std::ranges::stable_sort(best, std::greater{}, &model::Candidate::logit);
+  std::ranges::sort(best, [](const model::Candidate& a, const model::Candidate& b) {
+    return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+  });
   best.resize(std::min(best.size(), *needed));
   for (std::size_t position = 0; position < 2000; ++position) {
     ASSERT_EQ(sampler.choose(best, position)->token, sampler.choose(logits_, position, history_)->token);
@@ -234,7 +242,7 @@ TEST(Sampler, UsesOneUniformNumberPerToken) {
     const std::vector<double> p = oracle(logits, params, mask, {}, {});
     std::vector<std::size_t> order(50);
     std::iota(order.begin(), order.end(), 0);
-    if (cut) std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+    if (cut) rank_by(p, order);
     for (std::size_t position = 0; position < 1000; ++position) {
       std::size_t i = 0;
       for (double sum = p[order[0]]; sum <= uniform_draw(9, position); sum += p[order[i]]) ++i;
@@ -257,7 +265,7 @@ TEST(Sampler, AgreesWithTheOracleOnLargeVocabularies) {
     const std::vector<double> p = oracle(logits, params, mask, {}, {});
     std::vector<std::size_t> order(kVocabulary);
     std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+    rank_by(p, order);
     Sampler sampler(params, seed, mask);
     for (std::size_t position = 0; position < 20; ++position) {
       std::size_t i = 0;
