@@ -28,6 +28,8 @@ struct TinyModel {
   std::set<std::string> without = {};                             // keys and tensors to leave out
   std::map<std::string, std::vector<std::uint64_t>> shapes = {};  // of tensors that have another one
   std::map<std::string, float> first_values = {};                 // of tensors that begin with another one
+  float mean = 1.0F;                                              // of all values, which
+  float swing = 0.1F;                                             // lie this far around it
   std::function<void(formats::GgufWriter&)> add = {};             // more keys and tensors
 
   std::vector<std::byte> gguf() const {
@@ -73,7 +75,7 @@ struct TinyModel {
     writer.set_i32_array("tokenizer.ggml.token_type", types);
   }
 
-  // Smooth values around 1 that differ from tensor to tensor.
+  // Smooth values that differ from tensor to tensor.
   void write_tensor(formats::GgufWriter& writer, const TensorInfo& tensor, const std::string& name) const {
     const auto found = shapes.find(name);
     const auto shape = found == shapes.end() ? expected_shape(tensor, config) : found->second;
@@ -81,7 +83,7 @@ struct TinyModel {
     for (const std::uint64_t extent : shape) count *= static_cast<std::size_t>(extent);
     std::vector<float> values(count);
     for (std::size_t i = 0; i < count; ++i) {
-      values[i] = 1.0F + 0.1F * std::sin(static_cast<float>(i + name.size()));
+      values[i] = mean + swing * std::sin(static_cast<float>(i + name.size()));
     }
     if (const auto first = first_values.find(name); first != first_values.end()) values[0] = first->second;
     writer.add_tensor(name, tensor::ElementType::kF32, shape, std::as_bytes(std::span(values)));
