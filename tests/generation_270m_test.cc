@@ -79,8 +79,7 @@ TEST_F(Generation270mTest, TheSameSeedGivesTheSameTextWhateverTheChunksAndTheCac
   const GenerationRequest first = request({PlainText{kQuestion}}, /*temperature=*/1.0F);
   const auto generator = make();
   const GenerationResult expected = answer(*generator, first);
-  for (const std::size_t chunk : {7, 64})
-    EXPECT_EQ(answer(*make(chunk), first).ids, expected.ids) << chunk;
+  for (const std::size_t chunk : {7, 64}) EXPECT_EQ(answer(*make(chunk), first).ids, expected.ids) << chunk;
   EXPECT_EQ(answer(*generator, first).ids, expected.ids);  // all but the last token of the prompt is cached
 
   const GenerationRequest next = request(
