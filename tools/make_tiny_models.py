@@ -81,7 +81,7 @@ def tiny_tokenizer():
     return {
         "version": "1.0", "truncation": None, "padding": None,
         "added_tokens": [
-            {"id": i, "content": piece.replace("▁", " "), "single_word": False, "lstrip": False, "rstrip": False,
+            {"id": i, "content": piece, "single_word": False, "lstrip": False, "rstrip": False,
              "normalized": False, "special": piece in special}
             for i, piece in enumerate(added)],
         "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
