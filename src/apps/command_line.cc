@@ -42,6 +42,15 @@ CLI::App* innermost(CLI::App& app) {
   return current;
 }
 
+// "carat config" for the command "carat config show".
+std::string path_before(const CLI::App& command) {
+  std::string path;
+  for (const CLI::App* app = command.get_parent(); app != nullptr; app = app->get_parent()) {
+    path = path.empty() ? app->get_name() : app->get_name() + " " + path;
+  }
+  return path;
+}
+
 std::vector<std::string> known_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -107,7 +116,8 @@ Result<CommandLine::Outcome> CommandLine::parse(int argc, const char* const* arg
     app_.parse(argc, argv);
     return Outcome::kRun;
   } catch (const CLI::CallForHelp&) {
-    text_ = innermost(app_)->help();
+    const CLI::App* command = innermost(app_);
+    text_ = command->help(path_before(*command));
     return Outcome::kDone;
   } catch (const CLI::CallForVersion& version) {
     text_ = std::string(version.what()) + "\n";
@@ -119,8 +129,9 @@ Result<CommandLine::Outcome> CommandLine::parse(int argc, const char* const* arg
 
 std::string CommandLine::explain(const CLI::ParseError& error, int argc, const char* const* argv) {
   const CLI::App& command = *innermost(app_);
+  const std::string before = path_before(command);
   const std::string help =
-      fmt::format("'{}{} --help' tells how", &command == &app_ ? "" : "carat ", command.get_name());
+      fmt::format("'{}{}{} --help' tells how", before, before.empty() ? "" : " ", command.get_name());
   const std::vector<std::string> names = known_names(command);
   const std::vector<std::string_view> known(names.begin(), names.end());
   // CLI11 says which words it could make nothing of only in prose; they are those that it does not know.

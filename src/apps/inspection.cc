@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,6 +17,9 @@ namespace {
 namespace json = boost::json;
 using formats::TensorEntry;
 using model::GemmaConfig;
+
+// The double that prints as shortly as the float does: 1e-6 rather than 9.999999974752427e-7.
+double shortest(float value) { return std::stod(fmt::format("{}", value)); }
 
 // The configuration as (name, value), in the order in which it is shown.
 std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaConfig& config) {
@@ -34,14 +38,19 @@ std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaCon
           {"vocab", config.vocab},
           {"max_context", config.max_context},
           {"sliding_window", config.sliding_window},
-          {"norm_epsilon", config.norm_epsilon},
-          {"rope_theta_local", config.rope_theta_local},
-          {"rope_theta_global", config.rope_theta_global},
-          {"rope_factor_global", config.rope_factor_global},
-          {"query_scale", config.query_scale},
+          {"norm_epsilon", shortest(config.norm_epsilon)},
+          {"rope_theta_local", shortest(config.rope_theta_local)},
+          {"rope_theta_global", shortest(config.rope_theta_global)},
+          {"rope_factor_global", shortest(config.rope_factor_global)},
+          {"query_scale", shortest(config.query_scale)},
           {"instruction_tuned", config.instruction_tuned},
           {"instruction_tuned_source", json::string(config.instruction_tuned_source)},
           {"has_vision", config.has_vision}};
+}
+
+std::string shown(const json::value& value) {
+  if (value.is_string()) return std::string(value.get_string());
+  return value.is_double() ? fmt::format("{}", value.get_double()) : json::serialize(value);
 }
 
 std::uint64_t values_in(const TensorEntry& entry) {
@@ -83,9 +92,7 @@ std::string inspection_text(const model::Checkpoint& checkpoint) {
   const std::vector<TensorEntry>& entries = checkpoint.files().entries();
   std::string out = fmt::format("{:<26}{}\n", "path", checkpoint.path());
   for (const auto& [name, value] : config_rows(checkpoint.config())) {
-    const bool is_text = value.is_string();
-    out +=
-        fmt::format("{:<26}{}\n", name, is_text ? std::string(value.get_string()) : json::serialize(value));
+    out += fmt::format("{:<26}{}\n", name, shown(value));
   }
   const Totals all = total(entries);
   out += fmt::format("\n{:<10}{:>9}{:>16}{:>14}\n", "type", "tensors", "parameters", "MiB");

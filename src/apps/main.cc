@@ -1,9 +1,9 @@
 #include <langinfo.h>
 #include <unistd.h>
-#include <clocale>
-#include <cstdlib>
-#include <cstring>
 
+#include <clocale>
+#include <cstring>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -45,7 +45,7 @@ Result<config::Resolution> resolve_settings(const CommandLine& line, const confi
   return config::resolve(sources);
 }
 
-Result<> run(int argc, const char* const* argv, Interrupts& interrupts) {
+Result<> run_command(int argc, const char* const* argv, Interrupts& interrupts) {
   CommandLine line;
   add_chat_command(line);
   add_run_command(line);
@@ -65,6 +65,15 @@ Result<> run(int argc, const char* const* argv, Interrupts& interrupts) {
   const SteadyClock clock;
   Runtime runtime{resolution.settings, directories, interrupts, clock};
   return line.action()(runtime);
+}
+
+// Buffers whose size comes from a file or a flag are asked for with Result; this is for all the others.
+Result<> run(int argc, const char* const* argv, Interrupts& interrupts) {
+  try {
+    return run_command(argc, argv, interrupts);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::kDoesNotFit, "out of memory");
+  }
 }
 
 }  // namespace

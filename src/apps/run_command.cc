@@ -98,14 +98,14 @@ void add_run_command(CommandLine& line) {
       ->group("Prompt");
   command.add_option("--stop", options->stop, "end the answer before this text; may be given several times")
       ->type_name("TEXT")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group("Answer");
   command
       .add_option("--logit-bias", options->logit_bias,
                   "add VALUE to the logit of token ID; may be given several times")
       ->type_name("ID=VALUE")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group("Answer");
   command

@@ -70,9 +70,10 @@ Result<> read_environment(const Sources& sources, Resolution& out) {
   return {};
 }
 
-// "-m,--model" -> "--model"
+// "-m,--model" -> "--model", "--temperature,--temp" -> "--temperature"
 std::string long_flag(const SettingInfo& setting) {
-  return std::string(setting.flag.substr(setting.flag.find("--")));
+  const std::string_view flag = setting.flag.substr(setting.flag.find("--"));
+  return std::string(flag.substr(0, flag.find(',')));
 }
 
 }  // namespace

@@ -59,6 +59,9 @@ class LibeditEditor final : public LineEditor {
     const StopEvent event(interrupt);
     stop_descriptor_ = event.descriptor();
     ::el_resize(editor_);
+    // Before the prompt, which libedit itself shows first: what is typed at once must not be taken by the
+    // terminal's own line editing.
+    ::el_wset(editor_, EL_PREP_TERM, 1);
     tell_terminal(kPasteOn);
     int count = 0;
     const wchar_t* text = ::el_wgets(editor_, &count);
