@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <memory>
-#include <numeric>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,57 @@ class Sequence {
   std::vector<std::vector<std::byte>> storage_;
   std::vector<std::byte*> global_;
   std::vector<std::byte*> local_;
+};
+
+// Hands everything to another backend and keeps which rows each product was told to hold outliers.
+class OutlierSpy final : public backend::Backend {
+ public:
+  explicit OutlierSpy(Backend& ops) : ops_(ops) {}
+  std::vector<std::vector<std::uint8_t>> seen;
+
+  std::string description() const override { return ops_.description(); }
+  Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
+                                                std::span<const float> bias) override {
+    return ops_.pack(weight, bias);
+  }
+  void linear(const backend::LinearInput& input, std::span<const backend::LinearCall> calls) override {
+    seen.emplace_back(input.outlier_rows.begin(), input.outlier_rows.end());
+    ops_.linear(input, calls);
+  }
+  void embed(const backend::Linear& table, std::span<const std::int32_t> ids, float scale,
+             tensor::MatrixF32 out) override {
+    ops_.embed(table, ids, scale, out);
+  }
+  void rms_norm(tensor::ConstMatrixF32 x, std::span<const float> weight, float epsilon,
+                tensor::MatrixF32 out) override {
+    ops_.rms_norm(x, weight, epsilon, out);
+  }
+  void add_rms_norm(tensor::ConstMatrixF32 branch, std::span<const float> weight, float epsilon,
+                    tensor::MatrixF32 x) override {
+    ops_.add_rms_norm(branch, weight, epsilon, x);
+  }
+  void layer_norm(tensor::ConstMatrixF32 x, std::span<const float> weight, std::span<const float> bias,
+                  float epsilon, tensor::MatrixF32 out) override {
+    ops_.layer_norm(x, weight, bias, epsilon, out);
+  }
+  void head_norm_rope(tensor::MatrixF32 x, std::span<const float> weight, float epsilon,
+                      const backend::Rotation& rotation, float multiplier) override {
+    ops_.head_norm_rope(x, weight, epsilon, rotation, multiplier);
+  }
+  void geglu(tensor::MatrixF32 gate, tensor::ConstMatrixF32 up) override { ops_.geglu(gate, up); }
+  void gelu(tensor::MatrixF32 x) override { ops_.gelu(x); }
+  void add(tensor::MatrixF32 x, tensor::ConstMatrixF32 y) override { ops_.add(x, y); }
+  void store_kv(tensor::ConstMatrixF32 keys, tensor::ConstMatrixF32 values,
+                std::span<const std::uint32_t> positions, const tensor::KvLayer& cache) override {
+    ops_.store_kv(keys, values, positions, cache);
+  }
+  void attention(tensor::ConstMatrixF32 q, std::size_t heads, const tensor::KvLayer& cache,
+                 std::span<const tensor::KeyRange> visible, tensor::MatrixF32 out) override {
+    ops_.attention(q, heads, cache, visible, out);
+  }
+
+ private:
+  Backend& ops_;
 };
 
 class ModelTest : public testing::Test {
@@ -241,6 +294,26 @@ TEST_F(ModelTest, AdaptersReachTheMatricesTheyAreFor) {
   }
 }
 
+// Position 0 is where Gemma's BOS puts outliers; a quantizing backend learns of it at every product, the
+// head's included, which sees only the rows that want logits.
+TEST_F(ModelTest, EveryProductKnowsTheRowsThatHoldOutliers) {
+  load(tiny());
+  OutlierSpy spy(*backend_);
+  auto model = Model::load(*checkpoint_, spy, {}, {});
+  ASSERT_TRUE(model);
+  std::vector<Row> rows = rows_of(std::vector<std::int32_t>{4, 5, 6}, 0);
+  const std::vector<Row> second = rows_of(std::vector<std::int32_t>{7, 8}, 1);
+  rows.insert(rows.end(), second.begin(), second.end());
+  rows[0].output = RowOutput::kNone;
+  logits(**model, rows);
+  ASSERT_EQ(spy.seen.size(), 7 * 4 + 1u);  // q, k, v; o; gate, up; down; and the head
+  for (std::size_t i = 0; i < spy.seen.size(); ++i) {
+    const auto expected = i + 1 < spy.seen.size() ? std::vector<std::uint8_t>{1, 0, 0, 1, 0}
+                                                  : std::vector<std::uint8_t>{0, 0, 1, 0};
+    EXPECT_EQ(spy.seen[i], expected) << i;
+  }
+}
+
 TEST_F(ModelTest, AHeadOfItsOwnIsUsedWhereThereIsOne) {
   const std::vector<Row> rows = rows_of(kTokens);
   const auto tied = load(tiny());
@@ -281,7 +354,11 @@ TEST_F(ModelTest, LoadingStopsWhenAsked) {
   std::stop_source stop;
   std::size_t tensors = 0;
   const auto model = Model::load(
-      *checkpoint_, *backend_, [&](std::uint64_t, std::uint64_t) { tensors += stop.request_stop() ? 1 : 1; },
+      *checkpoint_, *backend_,
+      [&](std::uint64_t, std::uint64_t) {
+        stop.request_stop();
+        ++tensors;
+      },
       stop.get_token());
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().kind, ErrorKind::kInterrupted);
