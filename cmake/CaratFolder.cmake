@@ -18,12 +18,16 @@ endif()
 # carat_test(PROGRAM PREFIX LIBRARIES SOURCES LABEL TIMEOUT): a GoogleTest program, its tests known to ctest.
 function(carat_test program prefix libraries sources label timeout)
   add_executable(${program} ${sources})
-  target_link_libraries(${program} PRIVATE ${libraries} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${program} PRIVATE
-    CARAT_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures" CARAT_TEST_PROGRAM_DIR="${CMAKE_BINARY_DIR}/bin")
+  target_link_libraries(${program} PRIVATE ${libraries} carat_test_fixture GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${program} TEST_PREFIX ${prefix}. DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${timeout} LABELS ${label})
 endfunction()
+
+if(CARAT_BUILD_TESTS)
+  add_library(carat_test_fixture OBJECT ${CMAKE_SOURCE_DIR}/tests/test_fixture.cc)
+  target_link_libraries(carat_test_fixture PRIVATE carat_flags)
+  target_compile_definitions(carat_test_fixture PRIVATE CARAT_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
+endif()
 
 # carat_folder(NAME [DEPS target...] [TEST_DEPS target...] [EXCLUDE regex])
 # DEPS are public, TEST_DEPS go to tests, benchmarks and fuzzers only.

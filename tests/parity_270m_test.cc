@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend/reference/reference_backend.h"
+#include "base/test_fixture.h"
 #include "tests/support.h"
 
 // The real Gemma 3 270M against f32 transformers on the same weights: a stored sample of the full comparison
@@ -43,7 +44,7 @@ struct Fixture {
 
 // u32 tokens, positions, top; ids; per position u32 position, f32 log-sum-exp, ids [top], logits [top].
 Fixture read_fixture() {
-  const auto bytes = read_file(CARAT_FIXTURES "/parity_270m.bin");
+  const auto bytes = read_file(test_fixture("parity_270m.bin"));
   std::size_t at = 0;
   const auto take = [&](auto* out, std::size_t count) {
     const std::size_t size = count * sizeof *out;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/reference/reference_backend.h"
+#include "base/test_fixture.h"
 #include "tests/support.h"
 #include "tests/tolerance.h"
 
@@ -19,9 +20,7 @@ constexpr double kTolerance = 1e-4;  // f32 against f32: relative to the largest
 // The gains of q_norm and k_norm are about 2 in these models, so scores have a deviation of about 4.
 constexpr double kScoreSpread = 4.0;
 
-std::string folder_of(const std::string& model) {
-  return std::string(CARAT_FIXTURES "/tiny_models/") + model;
-}
+std::string folder_of(const std::string& model) { return test_fixture("tiny_models/") + model; }
 
 struct Expected {
   std::vector<TokenId> ids;

@@ -24,8 +24,8 @@ class FileSource final : public ByteSource {
 
   Result<> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
     if (offset > size_ || out.size() > size_ - offset) {
-      return fail(ErrorKind::kInvalidModel, "{}: the file ends at byte {}, but {} bytes are needed at {}", path_,
-                  size_, out.size(), offset);
+      return fail(ErrorKind::kInvalidModel, "{}: the file ends at byte {}, but {} bytes are needed at {}",
+                  path_, size_, out.size(), offset);
     }
     std::size_t done = 0;
     while (done < out.size()) {
@@ -35,8 +35,8 @@ class FileSource final : public ByteSource {
       if (count < 0) return fail(ErrorKind::kFailed, "{}: cannot read: {}", path_, std::strerror(errno));
       if (count == 0) {
         return fail(ErrorKind::kInvalidModel,
-                    "{}: the file changed while it was being read: it had {} bytes and now ends before {}", path_,
-                    size_, offset + out.size());
+                    "{}: the file changed while it was being read: it had {} bytes and now ends before {}",
+                    path_, size_, offset + out.size());
       }
       done += static_cast<std::size_t>(count);
     }
@@ -59,8 +59,8 @@ class MemorySource final : public ByteSource {
 
   Result<> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
     if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
-      return fail(ErrorKind::kInvalidModel, "{}: the data ends at byte {}, but {} bytes are needed at {}", name_,
-                  bytes_.size(), out.size(), offset);
+      return fail(ErrorKind::kInvalidModel, "{}: the data ends at byte {}, but {} bytes are needed at {}",
+                  name_, bytes_.size(), out.size(), offset);
     }
     if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
     return {};

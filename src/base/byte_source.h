@@ -12,7 +12,8 @@
 namespace carat {
 
 // Bytes at offsets: a file on disk, or memory in tests and fuzzers. Reads are positional, so several threads
-// may read one source at once. A file is read, not mapped: one that shrinks in use gives an Error, not SIGBUS.
+// may read one source at once. A file is read, not mapped: one that shrinks in use gives an Error, not
+// SIGBUS.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;

@@ -7,8 +7,8 @@ namespace carat {
 
 }  // namespace carat
 
-#define CARAT_CHECK(condition)                                        \
-  do {                                                                \
-    if (!(condition)) [[unlikely]]                                    \
-      ::carat::check_failed(#condition, __FILE__, __LINE__);          \
+#define CARAT_CHECK(condition)                               \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      ::carat::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

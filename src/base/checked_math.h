@@ -23,7 +23,7 @@ template <std::unsigned_integral T>
 
 // value rounded up to a multiple of `alignment` (a power of two), or nullopt on overflow.
 [[nodiscard]] constexpr std::optional<std::uint64_t> checked_align_up(std::uint64_t value,
-                                                                     std::uint64_t alignment) {
+                                                                      std::uint64_t alignment) {
   const auto padded = checked_add(value, alignment - 1);
   if (!padded) return std::nullopt;
   return *padded & ~(alignment - 1);

@@ -18,8 +18,6 @@ class SteadyClock final : public Clock {
   }
 };
 
-inline double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
+inline double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace carat

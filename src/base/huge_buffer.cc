@@ -13,9 +13,7 @@ namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 // Large buffers start on a huge page: the kernel backs only whole aligned 2 MiB ranges with one.
-std::size_t mapped_size(std::size_t bytes) {
-  return bytes < kHugePage ? bytes : round_up(bytes, kHugePage);
-}
+std::size_t mapped_size(std::size_t bytes) { return bytes < kHugePage ? bytes : round_up(bytes, kHugePage); }
 
 }  // namespace
 
@@ -32,7 +30,8 @@ Result<HugeBuffer> HugeBuffer::allocate(std::size_t bytes) {
                                 : ::mmap(nullptr, wanted + slack, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
-    return fail(ErrorKind::kDoesNotFit, "cannot allocate {} MiB of memory: {}", bytes >> 20, std::strerror(errno));
+    return fail(ErrorKind::kDoesNotFit, "cannot allocate {} MiB of memory: {}", bytes >> 20,
+                std::strerror(errno));
   }
   std::byte* start = static_cast<std::byte*>(mapped);
   if (slack != 0) {

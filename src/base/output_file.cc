@@ -89,13 +89,9 @@ Result<OutputFile> OutputFile::create(const std::string& path, Access access) {
   return fail(ErrorKind::kFailed, "{}: too many unfinished files named {}.*.part beside it", path, target);
 }
 
-Result<> OutputFile::write(std::span<const std::byte> bytes) {
-  return write_all(descriptor_, path_, bytes);
-}
+Result<> OutputFile::write(std::span<const std::byte> bytes) { return write_all(descriptor_, path_, bytes); }
 
-Result<> OutputFile::write(std::string_view text) {
-  return write_all(descriptor_, path_, text);
-}
+Result<> OutputFile::write(std::string_view text) { return write_all(descriptor_, path_, text); }
 
 Result<> OutputFile::commit() {
   // Some systems report a full disk or quota only when the file is flushed or closed.

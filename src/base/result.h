@@ -32,7 +32,8 @@ using Result = std::expected<T, Error>;
 
 // return fail(ErrorKind::kInvalidModel, "{}: expected {}, found {}", file, expected, found);
 template <class... Args>
-[[nodiscard]] std::unexpected<Error> fail(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {
+[[nodiscard]] std::unexpected<Error> fail(ErrorKind kind, fmt::format_string<Args...> format,
+                                          Args&&... args) {
   return std::unexpected(Error{kind, fmt::format(format, std::forward<Args>(args)...)});
 }
 
@@ -50,9 +51,8 @@ template <class... Args>
   declaration = std::move(*temporary)
 
 // CARAT_TRY_VOID(write(file));   returns the error of a Result<void>.
-#define CARAT_TRY_VOID(expression)                                              \
-  do {                                                                          \
-    auto carat_try_status = (expression);                                       \
-    if (!carat_try_status)                                                      \
-      return std::unexpected(std::move(carat_try_status).error());              \
+#define CARAT_TRY_VOID(expression)                                                      \
+  do {                                                                                  \
+    auto carat_try_status = (expression);                                               \
+    if (!carat_try_status) return std::unexpected(std::move(carat_try_status).error()); \
   } while (false)

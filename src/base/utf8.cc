@@ -25,9 +25,7 @@ constexpr LeadByte classify(unsigned byte) {
   return {};
 }
 
-unsigned byte_at(std::string_view text, std::size_t index) {
-  return static_cast<unsigned char>(text[index]);
-}
+unsigned byte_at(std::string_view text, std::size_t index) { return static_cast<unsigned char>(text[index]); }
 
 // Length of the leading run of ASCII, found eight bytes at a time.
 std::size_t ascii_prefix(std::string_view text) {
@@ -66,9 +64,7 @@ Utf8Unit first_utf8_unit(std::string_view text) {
   return {Utf8Unit::kCharacter, lead.length};
 }
 
-bool is_valid_utf8(std::string_view text) {
-  return valid_prefix(text) == text.size();
-}
+bool is_valid_utf8(std::string_view text) { return valid_prefix(text) == text.size(); }
 
 std::string replace_invalid_utf8(std::string_view text) {
   std::string out;

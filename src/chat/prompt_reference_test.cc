@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_fixture.h"
 #include "chat/prompt_style.h"
 #include "prompt/piece.h"
 #include "tokenizer/test_fixture_reader.h"
@@ -38,7 +39,7 @@ class PromptReferenceTest : public testing::Test {
 };
 
 TEST_F(PromptReferenceTest, GivesTheIdsOfTheReferencesChatTemplate) {
-  tokenizer::FixtureReader fixture(CARAT_FIXTURES "/prompts.bin");
+  tokenizer::FixtureReader fixture(test_fixture("prompts.bin"));
   ASSERT_EQ(fixture.take(6), "CCHT1\n");
   std::size_t compared = 0;
   for (; !fixture.at_end(); ++compared) {

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/test_fixture.h"
 #include "base/utf8.h"
 
 namespace carat::engine {
@@ -16,7 +17,7 @@ using tokenizer::Tokenizer;
 class AnswerTextTest : public testing::Test {
  protected:
   std::shared_ptr<const Tokenizer> tokenizer_ =
-      Tokenizer::from_tokenizer_json(CARAT_FIXTURES "/tiny_models/chat/tokenizer.json").value();
+      Tokenizer::from_tokenizer_json(test_fixture("tiny_models/chat/tokenizer.json")).value();
 
   std::vector<TokenId> encode(std::string_view text) const {
     return tokenizer_->encode(text, ControlTokens::kAsText);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "backend/reference/reference_backend.h"
+#include "base/test_fixture.h"
 
 namespace carat::engine {
 namespace {
@@ -21,7 +22,7 @@ using testing::HasSubstr;
 // The model has random weights, a window of 16 positions in one of its two layers and a context of 512.
 LoadedModel& tiny_model() {
   static const std::unique_ptr<LoadedModel> model =
-      load_model(CARAT_FIXTURES "/tiny_models/chat", backend::make_reference_backend(), [](auto, auto) {}, {})
+      load_model(test_fixture("tiny_models/chat"), backend::make_reference_backend(), [](auto, auto) {}, {})
           .value();
   return *model;
 }

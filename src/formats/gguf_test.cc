@@ -5,6 +5,7 @@
 #include <array>
 #include <ostream>
 
+#include "base/test_fixture.h"
 #include "formats/gguf_writer.h"
 #include "formats/test_files.h"
 #include "tensor/dequantize.h"
@@ -68,7 +69,7 @@ std::vector<std::byte> small_file() {
 
 // Written by the gguf Python package (tools/make_formats_fixtures.py).
 TEST(Gguf, ReadsWhatTheReferenceWrites) {
-  const auto file = open_gguf(CARAT_FIXTURES "/reference.gguf");
+  const auto file = open_gguf(test_fixture("reference.gguf"));
   ASSERT_TRUE(file) << file.error().message;
   EXPECT_EQ(file->get_string("general.architecture"), "gemma3");
   EXPECT_EQ(file->get_u32("k.u8"), 200U);
@@ -109,7 +110,7 @@ TEST(Gguf, ReadsWhatTheReferenceWrites) {
 }
 
 TEST(Gguf, GettersRefuseOtherTypesAndValuesOutOfRange) {
-  const auto file = open_gguf(CARAT_FIXTURES "/reference.gguf");
+  const auto file = open_gguf(test_fixture("reference.gguf"));
   ASSERT_TRUE(file);
   constexpr auto kInvalid = ErrorKind::kInvalidModel;
   EXPECT_TRUE(is_error(file->get_u32("k.i8"), kInvalid, {"reference.gguf", "k.i8", "-100"}));

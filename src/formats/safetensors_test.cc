@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <ostream>
 
+#include "base/test_fixture.h"
 #include "formats/test_files.h"
 
 namespace carat::formats {
@@ -25,7 +26,7 @@ constexpr std::string_view kHeader = R"({"__metadata__":{"format":"pt"},)"
 
 // Written by the safetensors Python package (tools/make_formats_fixtures.py).
 TEST(Safetensors, ReadsWhatTheReferenceWrites) {
-  const auto tensors = open_safetensors(CARAT_FIXTURES "/reference.safetensors");
+  const auto tensors = open_safetensors(test_fixture("reference.safetensors"));
   ASSERT_TRUE(tensors) << tensors.error().message;
   ASSERT_EQ(tensors->entries().size(), 3U);
   const TensorEntry* vector = tensors->find("b.vector");

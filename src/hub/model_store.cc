@@ -13,9 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostEntries = 10'000;  // of a folder that is looked through
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_safetensors_folder(const fs::path& path) {
   std::error_code error;

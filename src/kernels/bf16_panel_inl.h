@@ -27,10 +27,10 @@ inline void multiply_bf16_dot(const PanelJob& job, std::size_t first, std::uint3
   }
   std::size_t p = 0;
   for (; p + kChains <= pair_count; p += kChains) {
-CARAT_UNROLL
+    CARAT_UNROLL
     for (std::size_t chain = 0; chain < kChains; ++chain) {
       const auto weights = reinterpret_cast<__m512bh>(_mm512_loadu_si512(job.panel + (p + chain) * kVector));
-CARAT_UNROLL
+      CARAT_UNROLL
       for (std::size_t r = 0; r < Rows; ++r) {
         const __m512i pair = _mm512_set1_epi32(static_cast<int>(pairs[r * stride + p + chain]));
         sums[chain][r] = _mm512_dpbf16_ps(sums[chain][r], weights, reinterpret_cast<__m512bh>(pair));

@@ -52,9 +52,9 @@ inline void multiply_float(const PanelJob& job, std::size_t first) {
     F32x16 weights[kChains];
     Weights::load_pair(job.panel + c * Weights::kColumnBytes, weights[0], weights[1]);
     Weights::load_pair(job.panel + (c + 2) * Weights::kColumnBytes, weights[2], weights[3]);
-CARAT_UNROLL
+    CARAT_UNROLL
     for (std::size_t chain = 0; chain < kChains; ++chain) {
-CARAT_UNROLL
+      CARAT_UNROLL
       for (int r = 0; r < Rows; ++r)
         sums[chain][r] = fma(weights[chain], set1(x[r][c + chain]), sums[chain][r]);
     }

@@ -103,19 +103,19 @@ inline void add_group(const Bytes (&quads)[8], const BlockScales<F>& scales, con
   constexpr int kQuads = 8 / kBlocks;
   for (int b = 0; b < kBlocks; ++b) {
     I32x16 dots[Rows];
-CARAT_UNROLL
+    CARAT_UNROLL
     for (int r = 0; r < Rows; ++r) {
       const std::int32_t neg_sum = kBlocks == 1 ? a[r].neg_sum : a[r].neg_half_sums[b];
       dots[r] = F::kOffsetBits < 0 ? set1(std::int32_t{0}) : dot_start<F::kFull>(neg_sum, F::kOffsetBits);
     }
-CARAT_UNROLL
+    CARAT_UNROLL
     for (int q = 0; q < kQuads; ++q) {
-CARAT_UNROLL
+      CARAT_UNROLL
       for (int r = 0; r < Rows; ++r) {
         dots[r] = dot<F::kFull>(dots[r], quads[b * kQuads + q], a[r].quads[b * kQuads + q]);
       }
     }
-CARAT_UNROLL
+    CARAT_UNROLL
     for (int r = 0; r < Rows; ++r) {
       sums[r] = fma(to_f32(dots[r]), mul(scales.scale[b], set1(a[r].scale)), sums[r]);
       if constexpr (F::kHasMin) {

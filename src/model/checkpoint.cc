@@ -8,9 +8,7 @@
 
 namespace carat::model {
 
-Result<Checkpoint> Checkpoint::open(const std::string& path) {
-  return CheckpointReader(path).open();
-}
+Result<Checkpoint> Checkpoint::open(const std::string& path) { return CheckpointReader(path).open(); }
 
 bool Checkpoint::has(TensorId id, std::size_t layer) const {
   const std::size_t index = layer * kTensorIdCount + static_cast<std::size_t>(id);

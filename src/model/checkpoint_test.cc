@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/test_fixture.h"
 #include "formats/test_files.h"
 #include "model/test_tiny_model.h"
 
@@ -169,7 +170,7 @@ TEST_F(CheckpointTest, AbsentPathsAndFoldersWithoutAModel) {
 class TransformersCheckpoint : public testing::TestWithParam<const char*> {
  protected:
   static std::string folder(std::string_view name) {
-    return fmt::format("{}/tiny_models/{}", CARAT_FIXTURES, name);
+    return test_fixture(fmt::format("tiny_models/{}", name));
   }
 };
 
@@ -210,7 +211,7 @@ TEST_F(TransformersCheckpoint, VisionAndTokenizer) {
 }
 
 TEST_F(CheckpointTest, ChatTemplatesOfAFolder) {
-  const std::string source = fmt::format("{}/tiny_models/odd_sizes/", CARAT_FIXTURES);
+  const std::string source = test_fixture("tiny_models/odd_sizes/");
   for (const char* name : {"config.json", "model.safetensors"}) {
     std::filesystem::copy_file(source + name, folder_.path(name));
   }

@@ -18,9 +18,7 @@ constexpr float kStretchFactor = 8.0F;
 constexpr std::size_t kBlocksOf27B = 62;
 
 // The text model's key `gemma3.<name>`.
-std::string key(std::string_view name) {
-  return fmt::format("gemma3.{}", name);
-}
+std::string key(std::string_view name) { return fmt::format("gemma3.{}", name); }
 
 Result<> check_architecture(const GgufFile& file) {
   CARAT_TRY(const std::string architecture, file.get_string("general.architecture"));

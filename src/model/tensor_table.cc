@@ -139,30 +139,19 @@ static_assert(in_order_of_ids());
 
 }  // namespace
 
-std::span<const TensorInfo> tensor_table() {
-  return kTable;
-}
+std::span<const TensorInfo> tensor_table() { return kTable; }
 
-const TensorInfo& info(TensorId id) {
-  return kTable[static_cast<std::size_t>(id)];
-}
+const TensorInfo& info(TensorId id) { return kTable[static_cast<std::size_t>(id)]; }
 
 std::size_t extent(Axis axis, const GemmaConfig& config) {
   switch (axis) {
-    case Axis::kOne:
-      return 1;
-    case Axis::kVocab:
-      return config.vocab;
-    case Axis::kDModel:
-      return config.d_model;
-    case Axis::kQWidth:
-      return config.q_width();
-    case Axis::kKvWidth:
-      return config.kv_width();
-    case Axis::kHeadDim:
-      return config.head_dim;
-    case Axis::kFfn:
-      return config.ffn;
+    case Axis::kOne: return 1;
+    case Axis::kVocab: return config.vocab;
+    case Axis::kDModel: return config.d_model;
+    case Axis::kQWidth: return config.q_width();
+    case Axis::kKvWidth: return config.kv_width();
+    case Axis::kHeadDim: return config.head_dim;
+    case Axis::kFfn: return config.ffn;
   }
   CARAT_CHECK(false);
   return 0;

@@ -1,4 +1,5 @@
 #include "tensor/dequantize.h"
+#include "base/test_fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -86,7 +87,7 @@ TEST(Dequantize, Q8_0IsSigned) {
 
 // Values computed by the gguf Python package (tools/make_dequantize_fixture.py); equal to the bit.
 TEST(Dequantize, AgreesWithTheReferenceOnRandomBlocksAndExtremeScales) {
-  std::ifstream file(CARAT_FIXTURES "/dequantize.bin", std::ios::binary);
+  std::ifstream file(test_fixture("dequantize.bin"), std::ios::binary);
   const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   ASSERT_FALSE(bytes.empty());
   std::set<ElementType> seen;

@@ -10,19 +10,30 @@ namespace carat::tensor {
 // How the numbers of a stored tensor are encoded. Quantized types hold blocks of values with shared scales;
 // layouts are described in dequantize.cc, which decodes every one of them.
 enum class ElementType : std::uint8_t {
-  kF32, kF16, kBF16,
-  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
-  kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
-  kIQ4_NL, kIQ4_XS,
+  kF32,
+  kF16,
+  kBF16,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
 };
 inline constexpr std::size_t kElementTypeCount = 15;
 
 struct ElementTypeInfo {
   ElementType type;
-  std::string_view name;      // as GGUF tools print it, e.g. "Q4_K"
-  std::uint32_t ggml_id;      // the number GGUF files use
-  std::size_t block_values;   // values per block: 1, 32 or 256
-  std::size_t block_bytes;    // bytes per block
+  std::string_view name;     // as GGUF tools print it, e.g. "Q4_K"
+  std::uint32_t ggml_id;     // the number GGUF files use
+  std::size_t block_values;  // values per block: 1, 32 or 256
+  std::size_t block_bytes;   // bytes per block
 };
 
 const ElementTypeInfo& info(ElementType type);

@@ -41,7 +41,8 @@ struct KvShape {
 // The cache of one layer of one sequence: a view into blocks that somebody else owns.
 struct KvLayer {
   KvShape shape;
-  // blocks[p / kKvBlockTokens] holds position p; null where the block was freed (outside a local layer's window).
+  // blocks[p / kKvBlockTokens] holds position p; null where the block was freed (outside a local layer's
+  // window).
   std::span<std::byte* const> blocks;
   std::size_t layer_offset = 0;  // bytes from the start of a block to this layer's share
 

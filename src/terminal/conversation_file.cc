@@ -26,7 +26,7 @@ struct Place {
   std::unexpected<Error> expected(std::string_view what, const json::value* found) const {
     std::string shown = found == nullptr ? "nothing" : json::serialize(*found);
     if (shown.size() > 60)
-      shown = fmt::format("{} of {} bytes", json::to_string(found->kind()), shown.size());
+      shown = fmt::format("{} of {} bytes", std::string(json::to_string(found->kind())), shown.size());
     return fail(ErrorKind::kFailed, "{}: {}: expected {}, found {}", file, field, what, shown);
   }
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_fixture.h"
 #include "base/utf8.h"
 #include "tokenizer/stream_decoder.h"
 #include "tokenizer/test_fixture_reader.h"
@@ -44,7 +45,7 @@ Record read_record(FixtureReader& reader) {
 }
 
 std::vector<Record> read_fixture() {
-  FixtureReader reader(CARAT_FIXTURES "/tokenizer.bin");
+  FixtureReader reader(test_fixture("tokenizer.bin"));
   std::vector<Record> records;
   if (reader.take(6) != "CTOK1\n") return records;
   while (!reader.at_end()) records.push_back(read_record(reader));
