@@ -117,7 +117,8 @@ std::vector<std::size_t> column_counts(ElementType type) {
 // partial sum, which the sum of magnitudes bounds.
 std::vector<Expected> integer_oracle(const Weights& weights, const QuantizedRowList& x, std::size_t row) {
   const tensor::PanelLayout& layout = weights.layout;
-  const double additions = static_cast<double>(layout.columns / layout.block) * (layout.has_min ? 2 : 1);
+  const std::size_t blocks = layout.columns / layout.block;
+  const auto additions = static_cast<double>(layout.has_min ? 2 * blocks : blocks);
   std::vector<Expected> out;
   for (std::size_t lane = 0; lane < weights.stored.count(); ++lane) {
     const std::vector<float> values = weights.values(lane);

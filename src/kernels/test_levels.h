@@ -16,7 +16,7 @@
 namespace carat::kernels {
 
 // For GoogleTest: the level's name instead of its bytes.
-inline void PrintTo(const Level& level, std::ostream* out) { *out << level.name; }
+inline std::ostream& operator<<(std::ostream& out, const Level& level) { return out << level.name; }
 
 // The level that CARAT_CPU names; empty when it is not set.
 inline std::string_view forced_level() {

@@ -25,7 +25,7 @@ inline std::array<ElementType, kElementTypeCount> all_element_types() {
 }
 
 // For GoogleTest: the type's name instead of its bytes.
-inline void PrintTo(ElementType type, std::ostream* out) { *out << info(type).name; }
+inline std::ostream& operator<<(std::ostream& out, ElementType type) { return out << info(type).name; }
 
 inline bool is_float_type(ElementType type) { return info(type).block_values == 1; }
 
