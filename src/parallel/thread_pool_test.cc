@@ -28,6 +28,21 @@ TEST(ThreadPool, RunsEveryTaskOnceOnAThreadOfTheTeam) {
   }
 }
 
+// One pool for many bursts of every size: neither an early task nor the last one is lost or done twice.
+TEST(ThreadPool, BurstsOfAnySizeFollowOneAnother) {
+  for (const std::size_t threads : {2U, 3U, 4U}) {
+    ThreadPool pool(threads);
+    std::vector<unsigned char> runs(1000, 0);
+    for (std::size_t tasks = 0; tasks <= runs.size(); tasks += tasks < 40 ? 1 : 37) {
+      pool.run(tasks, [&](std::size_t task, std::size_t) { ++runs[task]; });
+      for (std::size_t task = 0; task < runs.size(); ++task) {
+        ASSERT_EQ(runs[task], task < tasks ? 1 : 0) << "task " << task << " of " << tasks;
+        runs[task] = 0;
+      }
+    }
+  }
+}
+
 TEST(ThreadPool, WorkOfABurstIsVisibleToTheNextAndToTheCaller) {
   ThreadPool pool(3);
   std::vector<std::size_t> values(64, 0);  // plain memory: a race would show under TSan
