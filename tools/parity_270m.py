@@ -12,7 +12,7 @@ below e^-16 left out) and reports the two figures. Carat's figures are printed f
     u32 tokens, u32 stored positions, u32 top; tokens * i32 ids; then for each stored position
     u32 position, f32 log-sum-exp of all logits, top * i32 ids, top * f32 logits (largest first); little-endian.
 
-Needs tools/requirements-reference.txt and the tokenizer.json of Gemma 3. Usage, about 12 minutes on two cores:
+Needs tools/requirements-reference.txt and the tokenizer.json of Gemma 3. Usage, about 15 minutes on two cores:
     tools/parity_270m.py --model gemma-3-270m-q4_k_m.gguf --tokenizer tokenizer.json [--carat build/release/bin/carat]
 """
 
