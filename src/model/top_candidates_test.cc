@@ -20,7 +20,9 @@ std::vector<Candidate> by_sorting(std::span<const float> logits, std::size_t cou
   for (std::size_t id = 0; id < logits.size(); ++id) {
     if (!std::isnan(logits[id])) all.push_back({static_cast<std::int32_t>(id), logits[id]});
   }
-  std::ranges::stable_sort(all, [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
+  std::ranges::sort(all, [](const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  });
   all.resize(std::min(all.size(), count));
   return all;
 }
