@@ -70,8 +70,11 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question, en
   const std::string system = runtime.settings.text(config::Setting::kSystem);
   if (!system.empty()) messages.push_back({Role::kSystem, system, {}});
   messages.push_back({Role::kUser, question.prompt, {}});
-  session::LocalTurnRunner runner(model, generator, prompt_style(runtime, model));
-  return runner.answer(messages, question.sampling, sink, printer.stop_token());
+  const chat::PromptStyle style = prompt_style(runtime, model);
+  prompt::SamplingParams sampling = question.sampling;
+  sampling.temperature = static_cast<float>(settings_for(runtime, style).real(config::Setting::kTemperature));
+  session::LocalTurnRunner runner(model, generator, style);
+  return runner.answer(messages, sampling, sink, printer.stop_token());
 }
 
 }  // namespace
@@ -85,7 +88,7 @@ Result<> answer_once(Runtime& runtime, const Question& question) {
   if (question.json) {
     CARAT_TRY_VOID(
         write_all(STDOUT_FILENO, "standard output", answer_json(*model, result, printer.logprobs()) + "\n"));
-  } else if (!result.text.ends_with('\n')) {
+  } else if (!result.text.empty() && !result.text.ends_with('\n')) {
     CARAT_TRY_VOID(print("\n"));
   }
   if (runtime.settings.is_on(config::Setting::kStats)) note(terminal::describe_usage(result.usage));

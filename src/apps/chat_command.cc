@@ -41,7 +41,7 @@ Result<> chat_on_terminal(Runtime& runtime) {
   session::LocalTurnRunner runner(*model, *generator, style);
   CARAT_TRY(const auto console, TerminalConsole::create(runtime));
   runtime.interrupts.kill_after(kPressesToKill);
-  terminal::ChatView view(runner, *console, {greeting(runtime, *model, style), runtime.settings});
+  terminal::ChatView view(runner, *console, {greeting(runtime, *model, style), settings_for(runtime, style)});
   return view.run();
 }
 

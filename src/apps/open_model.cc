@@ -62,6 +62,16 @@ Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime
   return engine::Generator::create(model, options, runtime.clock);
 }
 
+config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style) {
+  config::Settings settings = runtime.settings;
+  config::Settings::Entry temperature = settings.entry(config::Setting::kTemperature);
+  if (temperature.origin != config::Origin::kDefault) return settings;
+  temperature.value = double{chat::default_temperature(style)};
+  temperature.where = fmt::format("default of the {} style", chat::name_of(style));
+  settings.set(config::Setting::kTemperature, std::move(temperature));
+  return settings;
+}
+
 chat::PromptStyle prompt_style(const Runtime& runtime, const engine::LoadedModel& model) {
   if (const auto style = chat::find_prompt_style(runtime.settings.text(Setting::kStyle))) return *style;
   return model.model->config().instruction_tuned ? chat::PromptStyle::kGemma : chat::PromptStyle::kDialogue;

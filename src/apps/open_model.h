@@ -29,6 +29,9 @@ tensor::KvType kv_type(const Runtime& runtime);
 // A generator with the context and KV type that the settings ask for.
 Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime, engine::LoadedModel& model);
 
+// The settings, with the style's own temperature where nobody chose one.
+config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style);
+
 // The style that --style names, or the one that suits the model.
 chat::PromptStyle prompt_style(const Runtime& runtime, const engine::LoadedModel& model);
 

@@ -10,6 +10,7 @@
 
 #include "chat/dialogue_roles.h"
 #include "chat/strip.h"
+#include "prompt/sampling_params.h"
 
 namespace carat::chat {
 namespace {
@@ -170,6 +171,11 @@ TEST(StyleForTest, FollowsWhatTheModelSaysOfItself) {
   EXPECT_EQ(style(false, "Gemma 3 270m", "it"), PromptStyle::kGemma);
   EXPECT_EQ(style(true, "Gemma 3 270m", "pt"), PromptStyle::kDialogue);
   EXPECT_EQ(find_prompt_style("chatml"), std::nullopt);
+}
+
+TEST(PromptStyleTest, BaseModelsAreKeptCooler) {
+  EXPECT_EQ(default_temperature(PromptStyle::kGemma), prompt::SamplingParams().temperature);
+  EXPECT_LT(default_temperature(PromptStyle::kDialogue), 0.5F);
 }
 
 }  // namespace
