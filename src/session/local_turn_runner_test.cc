@@ -8,6 +8,7 @@
 
 #include "backend/reference/reference_backend.h"
 #include "base/clock.h"
+#include "base/test_fixture.h"
 
 namespace carat::session {
 namespace {
@@ -19,7 +20,7 @@ class LocalTurnRunnerTest : public testing::Test {
  protected:
   void SetUp() override {
     auto loaded =
-        engine::load_model(CARAT_FIXTURES "/tiny_models/chat", backend::make_reference_backend(), {}, {});
+        engine::load_model(test_fixture("tiny_models/chat"), backend::make_reference_backend(), {}, {});
     ASSERT_TRUE(loaded) << loaded.error().message;
     model_ = std::move(*loaded);
     auto generator = engine::Generator::create(*model_, {.context_length = 500}, clock_);
