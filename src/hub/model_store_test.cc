@@ -99,7 +99,8 @@ TEST_F(ModelStoreTest, WhatIsNotThereIsNotFound) {
   EXPECT_EQ(store().find(std::string("a\0b", 3)).error().kind, ErrorKind::kUsage);
 
   // A path never means a model of the store, however its file is called.
-  for (const char* text : {"/no/such/gemma-3-270m-Q4_K_M.gguf", "./gemma-3-270m", "a/b/gemma-3-270m"}) {
+  for (const char* text :
+       {"/no/such/gemma-3-270m-Q4_K_M.gguf", "/gemma-3-270m", "./gemma-3-270m", "a/b/gemma-3-270m"}) {
     const auto elsewhere = store().find(text);
     ASSERT_FALSE(elsewhere) << text;
     EXPECT_EQ(elsewhere.error().kind, ErrorKind::kNotFound);

@@ -163,12 +163,13 @@ TEST_F(ChatViewTest, AMessageThatFailsIsNotLost) {
   {
     std::ofstream(path("notes.txt")) << "notes";
   }
-  ASSERT_TRUE(chat({text("/file " + path("notes.txt")), text("too long"), text("shorter")}));
+  ASSERT_TRUE(chat({text("/file " + path("notes.txt")), text("too long"), text("shorter"), text("next")}));
   EXPECT_THAT(console_.screen,
               HasSubstr("error: the prompt has 5000 tokens, the context 4096 (your message was "
                         "not sent; the arrow-up key brings it back)"));
   EXPECT_THAT(console_.history, testing::Contains("too long"));
   EXPECT_THAT(texts(runner_.prompts[1]), ElementsAre("notes.txt:\n```\nnotes\n```\n\nshorter"));
+  EXPECT_EQ(runner_.prompts[2].back().text, "next") << "a file goes along once";
 }
 
 TEST_F(ChatViewTest, AClosedPipeEndsTheChat) {
