@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxInputBytes = std::size_t{64} << 20;
 
-Result<std::string> read_input(std::stop_token stop) {
+Result<std::string> read_input(const std::stop_token& stop) {
   const terminal::StopEvent event(stop);
   std::string text;
   std::array<char, 65536> buffer;

@@ -39,7 +39,7 @@ TEST(Utf8Test, FindsInvalidBytesBehindLongAscii) {
   for (std::size_t length = 0; length < 40; ++length) {
     const std::string ascii(length, 'x');
     EXPECT_TRUE(is_valid_utf8(ascii)) << length;
-    EXPECT_FALSE(is_valid_utf8(ascii + "\xFF" + ascii)) << length;
+    EXPECT_FALSE(is_valid_utf8(std::string(ascii).append("\xFF").append(ascii))) << length;
     EXPECT_FALSE(is_valid_utf8(ascii + "\xC3")) << length;
   }
 }

@@ -1,8 +1,5 @@
 #include "chat/prompt_style.h"
 
-#include <algorithm>
-#include <array>
-
 #include "chat/dialogue_roles.h"
 #include "chat/styles.h"
 
@@ -11,26 +8,6 @@ namespace {
 
 using prompt::Message;
 using prompt::Role;
-
-constexpr std::array<std::string_view, 4> kTuned = {"it", "instruct", "instruction", "chat"};
-constexpr std::array<std::string_view, 4> kBase = {"pt", "base", "pretrain", "pretrained"};
-
-// Whether one of the words of `text`, as separated by anything but letters and digits, is in `words`.
-template <std::size_t kCount>
-bool has_word(std::string_view text, const std::array<std::string_view, kCount>& words) {
-  std::string word;
-  const auto is_known = [&] { return std::ranges::find(words, word) != words.end(); };
-  for (const char c : text) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    if (upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-      word += upper ? static_cast<char>(c - 'A' + 'a') : c;
-    } else {
-      if (is_known()) return true;
-      word.clear();
-    }
-  }
-  return is_known();
-}
 
 std::string_view name_of(Role role) {
   switch (role) {
@@ -73,13 +50,6 @@ std::optional<PromptStyle> find_prompt_style(std::string_view name) {
     if (name == name_of(style)) return style;
   }
   return std::nullopt;
-}
-
-PromptStyle style_for(const ModelDescription& model) {
-  if (has_word(model.finetune, kTuned)) return PromptStyle::kGemma;
-  if (has_word(model.finetune, kBase)) return PromptStyle::kDialogue;
-  if (model.has_chat_template || has_word(model.name, kTuned)) return PromptStyle::kGemma;
-  return PromptStyle::kDialogue;
 }
 
 Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const Message> messages) {

@@ -21,17 +21,6 @@ enum class PromptStyle {
 std::string_view name_of(PromptStyle style);                          // "gemma", "dialogue"
 std::optional<PromptStyle> find_prompt_style(std::string_view name);  // by that name
 
-// What a model file says about its training; empty where it says nothing.
-struct ModelDescription {
-  bool has_chat_template = false;
-  std::string name;      // general.name
-  std::string finetune;  // general.finetune
-};
-
-// kGemma for an instruction-tuned model: the finetune field says so, or else there is a chat template, or
-// else the name has a word like "it" or "instruct". kDialogue otherwise.
-PromptStyle style_for(const ModelDescription& model);
-
 // The prompt for the next answer. Messages: an optional system message, then user and assistant in turn, the
 // user last; anything else is kUsage. Text of messages never becomes control tokens or a role marker.
 //

@@ -157,23 +157,9 @@ TEST_P(PromptStyleTest, IsFoundByItsName) { EXPECT_EQ(find_prompt_style(name_of(
 INSTANTIATE_TEST_SUITE_P(All, PromptStyleTest, testing::Values(PromptStyle::kGemma, PromptStyle::kDialogue),
                          [](const auto& param) { return std::string(name_of(param.param)); });
 
-TEST(StyleForTest, FollowsWhatTheModelSaysOfItself) {
-  const auto style = [](bool chat_template, std::string name, std::string finetune) {
-    return style_for(
-        {.has_chat_template = chat_template, .name = std::move(name), .finetune = std::move(finetune)});
-  };
-  EXPECT_EQ(style(false, "Gemma 3 270m", ""), PromptStyle::kDialogue);
-  EXPECT_EQ(style(true, "Gemma 3 270m", ""), PromptStyle::kGemma);
-  EXPECT_EQ(style(false, "gemma-3-4b-it", ""), PromptStyle::kGemma);
-  EXPECT_EQ(style(false, "Gemma 3 1b It", ""), PromptStyle::kGemma);
-  EXPECT_EQ(style(false, "gemma-3-4b-pt", ""), PromptStyle::kDialogue);
-  EXPECT_EQ(style(false, "unity-bit", ""), PromptStyle::kDialogue);  // words, not letters
-  EXPECT_EQ(style(false, "Gemma 3 270m", "it"), PromptStyle::kGemma);
-  EXPECT_EQ(style(true, "Gemma 3 270m", "pt"), PromptStyle::kDialogue);
-  EXPECT_EQ(find_prompt_style("chatml"), std::nullopt);
-}
+TEST(StyleNameTest, UnknownNamesAreNoStyle) { EXPECT_EQ(find_prompt_style("chatml"), std::nullopt); }
 
-TEST(PromptStyleTest, BaseModelsAreKeptCooler) {
+TEST(StyleTemperatureTest, BaseModelsAreKeptCooler) {
   EXPECT_EQ(default_temperature(PromptStyle::kGemma), prompt::SamplingParams().temperature);
   EXPECT_LT(default_temperature(PromptStyle::kDialogue), 0.5F);
 }

@@ -142,7 +142,8 @@ std::size_t Generator::reuse_cache(const std::vector<TokenId>& prompt) {
   return reused;
 }
 
-Result<> Generator::run(std::span<const TokenId> tokens, model::RowOutput last_output, std::stop_token stop) {
+Result<> Generator::run(std::span<const TokenId> tokens, model::RowOutput last_output,
+                        const std::stop_token& stop) {
   CARAT_TRY_VOID(sequence_.prepare(tokens.size()));
   rows_.clear();
   for (const TokenId token : tokens) {

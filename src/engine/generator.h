@@ -111,7 +111,7 @@ class Generator {
                                   const EventSink& sink, const std::stop_token& stop);
   Result<> prefill(std::span<const TokenId> tokens, model::RowOutput last_output, const EventSink& sink,
                    const std::stop_token& stop);
-  Result<> run(std::span<const TokenId> tokens, model::RowOutput last_output, std::stop_token stop);
+  Result<> run(std::span<const TokenId> tokens, model::RowOutput last_output, const std::stop_token& stop);
 
   LoadedModel& model_;
   GeneratorOptions options_;

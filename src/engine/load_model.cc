@@ -28,7 +28,8 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer(const model::Checkpoint&
 
 Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
                                                 std::unique_ptr<backend::Backend> backend,
-                                                const model::LoadProgress& progress, std::stop_token stop) {
+                                                const model::LoadProgress& progress,
+                                                const std::stop_token& stop) {
   CARAT_TRY(const model::Checkpoint checkpoint, model::Checkpoint::open(path));
   auto loaded = std::make_unique<LoadedModel>();
   loaded->path = path;

@@ -29,6 +29,7 @@ Result<std::shared_ptr<const tokenizer::Tokenizer>> load_tokenizer(const model::
 // for `backend`. Errors are those of Checkpoint::open, the tokenizer and Model::load.
 Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
                                                 std::unique_ptr<backend::Backend> backend,
-                                                const model::LoadProgress& progress, std::stop_token stop);
+                                                const model::LoadProgress& progress,
+                                                const std::stop_token& stop);
 
 }  // namespace carat::engine

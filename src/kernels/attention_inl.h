@@ -30,7 +30,8 @@ struct KvElements {
   }
   static void store16(std::byte* at, F32x16 v) {
     if constexpr (Type == tensor::KvType::kF32) store(reinterpret_cast<float*>(at), v);
-    if constexpr (Type == tensor::KvType::kF16) store_f16(at, v);
+    // In this order NaN stays NaN.
+    if constexpr (Type == tensor::KvType::kF16) store_f16(at, max(set1(-65504.0F), min(set1(65504.0F), v)));
     if constexpr (Type == tensor::KvType::kBF16) store_bf16(at, v);
   }
 };
@@ -154,7 +155,7 @@ inline void weigh_values(const float (*weights)[kKvBlockTokens], const std::byte
                          std::size_t lanes) {
   F32x16 sums[Queries][Chunks];
   for (int q = 0; q < Queries; ++q) {
-    for (int c = 0; c < Chunks; ++c) sums[q][c] = load_some(partials[q].values + d + 16 * c, lanes);
+    for (std::size_t c = 0; c < Chunks; ++c) sums[q][c] = load_some(partials[q].values + d + 16 * c, lanes);
   }
   for (std::size_t slot = slots.begin; slot < slots.end; ++slot) {
     const std::byte* row = values + (slot * head_dim + d) * E::kBytes;
@@ -168,7 +169,7 @@ inline void weigh_values(const float (*weights)[kKvBlockTokens], const std::byte
     }
   }
   for (int q = 0; q < Queries; ++q) {
-    for (int c = 0; c < Chunks; ++c) store_some(partials[q].values + d + 16 * c, sums[q][c], lanes);
+    for (std::size_t c = 0; c < Chunks; ++c) store_some(partials[q].values + d + 16 * c, sums[q][c], lanes);
   }
 }
 

@@ -41,7 +41,8 @@ const char* type_name(KvType type) {
 // The bits that a value is stored as.
 std::uint32_t stored_bits(KvType type, float value) {
   if (type == KvType::kF32) return std::bit_cast<std::uint32_t>(value);
-  return type == KvType::kF16 ? tensor::f32_to_f16(value) : tensor::f32_to_bf16(value);
+  if (type == KvType::kBF16) return tensor::f32_to_bf16(value);
+  return tensor::f32_to_f16(std::isnan(value) ? value : std::clamp(value, -65504.0F, 65504.0F));
 }
 
 // One layer's cache. Bytes not yet written are NaN in every type.

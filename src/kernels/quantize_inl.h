@@ -7,6 +7,9 @@
 namespace carat::kernels {
 namespace {
 
+// The nearest integer in [-127, 127]. Only infinite or NaN activations are out of range; their scale says so.
+inline I32x16 to_code(F32x16 x) { return to_nearest(min(max(x, set1(-127.0F)), set1(127.0F))); }
+
 // scale = max |x| / 127, codes to nearest even. Wider blocks or one scale a row cost the 270M model two to
 // twelve times the divergence. A block of zeros has scale 0.
 inline void quantize_block(const float* x, ActivationBlock& out, float* residual) {
@@ -17,8 +20,8 @@ inline void quantize_block(const float* x, ActivationBlock& out, float* residual
   // A subnormal maximum has no finite inverse; such a block is zero.
   const bool usable = largest > 1.0e-36F;
   const F32x16 inverse = set1(usable ? 127.0F / largest : 0.0F);
-  const I32x16 first_codes = to_nearest(mul(first, inverse));
-  const I32x16 second_codes = to_nearest(mul(second, inverse));
+  const I32x16 first_codes = to_code(mul(first, inverse));
+  const I32x16 second_codes = to_code(mul(second, inverse));
   auto* codes = reinterpret_cast<std::int8_t*>(out.quads);
   store_i8(codes, first_codes);
   store_i8(codes + 16, second_codes);

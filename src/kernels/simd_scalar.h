@@ -91,33 +91,37 @@ inline float reduce_max(F32x16 a) {
   return a.lane[0];
 }
 
-inline std::uint16_t u16_at(const void* base, int index) {
-  std::uint16_t value = 0;
-  std::memcpy(&value, static_cast<const char*>(base) + 2 * index, 2);
-  return value;
+template <int Count>
+struct Halves {
+  std::uint16_t lane[Count];
+};
+template <int Count>
+inline Halves<Count> load_halves(const void* at) {
+  Halves<Count> out;
+  std::memcpy(out.lane, at, sizeof out.lane);
+  return out;
 }
 inline F32x16 load_f16(const void* at) {
-  return each_lane<F32x16>([&](int i) { return tensor::f16_to_f32(u16_at(at, i)); });
+  const Halves<16> halves = load_halves<16>(at);
+  return each_lane<F32x16>([&](int i) { return tensor::f16_to_f32(halves.lane[i]); });
 }
 inline F32x16 load_bf16(const void* at) {
-  return each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(u16_at(at, i)); });
+  const Halves<16> halves = load_halves<16>(at);
+  return each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(halves.lane[i]); });
 }
 // 32 bfloat16 as pairs: even elements to `even`, odd ones to `odd`.
 inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
-  even = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(u16_at(at, 2 * i)); });
-  odd = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(u16_at(at, 2 * i + 1)); });
+  const Halves<32> halves = load_halves<32>(at);
+  even = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(halves.lane[2 * i]); });
+  odd = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(halves.lane[2 * i + 1]); });
 }
 inline void store_f16(void* at, F32x16 v) {
-  for (int i = 0; i < 16; ++i) {
-    const std::uint16_t half = tensor::f32_to_f16(v.lane[i]);
-    std::memcpy(static_cast<char*>(at) + 2 * i, &half, 2);
-  }
+  const auto halves = each_lane<Halves<16>>([&](int i) { return tensor::f32_to_f16(v.lane[i]); });
+  std::memcpy(at, halves.lane, sizeof halves.lane);
 }
 inline void store_bf16(void* at, F32x16 v) {
-  for (int i = 0; i < 16; ++i) {
-    const std::uint16_t value = tensor::f32_to_bf16(v.lane[i]);
-    std::memcpy(static_cast<char*>(at) + 2 * i, &value, 2);
-  }
+  const auto halves = each_lane<Halves<16>>([&](int i) { return tensor::f32_to_bf16(v.lane[i]); });
+  std::memcpy(at, halves.lane, sizeof halves.lane);
 }
 // 16 signed bytes as floats.
 inline F32x16 load_i8(const void* at) {

@@ -17,7 +17,7 @@ TEST(KvGeometry, LayersOfAKindLieOneAfterAnotherInItsBlocks) {
   for (const tensor::KvType type : {tensor::KvType::kF32, tensor::KvType::kF16}) {
     const KvGeometry geometry(config, type);
     // Keys and values of 64 positions and two heads of 24.
-    const std::size_t layer_bytes = 2 * 64 * 2 * 24 * (type == tensor::KvType::kF32 ? 4 : 2);
+    const std::size_t layer_bytes = std::size_t{2 * 64 * 2 * 24} * (type == tensor::KvType::kF32 ? 4 : 2);
     EXPECT_EQ(geometry.shape().layer_bytes(), layer_bytes);
     EXPECT_EQ(geometry.local_block_bytes(), 3 * layer_bytes);
     EXPECT_EQ(geometry.global_block_bytes(), 2 * layer_bytes);

@@ -41,7 +41,7 @@ Model::Model(const GemmaConfig& config, backend::Backend& backend)
     : config_(config), backend_(backend), rows_(config) {}
 
 Result<std::unique_ptr<Model>> Model::load(const Checkpoint& checkpoint, backend::Backend& backend,
-                                           const LoadProgress& progress, std::stop_token stop) {
+                                           const LoadProgress& progress, const std::stop_token& stop) {
   const GemmaConfig& config = checkpoint.config();
   std::unique_ptr<Model> model(new Model(config, backend));
   CARAT_TRY(const std::uint64_t total, total_bytes(checkpoint));
@@ -76,7 +76,7 @@ std::size_t Model::weight_bytes() const {
 
 std::size_t Model::embedding_bytes() const { return embedding_->bytes(); }
 
-Result<> Model::forward(const Batch& batch, std::stop_token stop, BatchOutput& output) {
+Result<> Model::forward(const Batch& batch, const std::stop_token& stop, BatchOutput& output) {
   output.candidates.clear();
   output.logits.clear();
   if (batch.rows.empty()) return {};
@@ -104,7 +104,7 @@ void Model::embed(const Batch& batch, tensor::MatrixF32 x) {
   }
 }
 
-Result<> Model::read_out(const Batch& batch, tensor::ConstMatrixF32 x, std::stop_token stop,
+Result<> Model::read_out(const Batch& batch, tensor::ConstMatrixF32 x, const std::stop_token& stop,
                          BatchOutput& output) {
   std::vector<std::size_t> wanted;
   for (std::size_t t = 0; t < batch.rows.size(); ++t) {

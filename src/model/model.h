@@ -26,7 +26,7 @@ class Model {
   // Reads and packs every tensor; the checkpoint is not needed afterwards. kInterrupted when `stop` is
   // requested, otherwise the errors of the reader and of Backend::pack. The backend outlives the model.
   static Result<std::unique_ptr<Model>> load(const Checkpoint& checkpoint, backend::Backend& backend,
-                                             const LoadProgress& progress, std::stop_token stop);
+                                             const LoadProgress& progress, const std::stop_token& stop);
 
   const GemmaConfig& config() const { return config_; }
   std::size_t weight_bytes() const;  // memory held by packed weights
@@ -36,13 +36,14 @@ class Model {
   // Runs the rows through the decoder: appends their keys and values to the sequences' blocks and fills
   // `output` for the rows that asked. kInterrupted when `stop` is requested, looked at between layers; the
   // rows' cache slots then hold nothing of use.
-  Result<> forward(const Batch& batch, std::stop_token stop, BatchOutput& output);
+  Result<> forward(const Batch& batch, const std::stop_token& stop, BatchOutput& output);
 
  private:
   Model(const GemmaConfig& config, backend::Backend& backend);
 
   void embed(const Batch& batch, tensor::MatrixF32 x);
-  Result<> read_out(const Batch& batch, tensor::ConstMatrixF32 x, std::stop_token stop, BatchOutput& output);
+  Result<> read_out(const Batch& batch, tensor::ConstMatrixF32 x, const std::stop_token& stop,
+                    BatchOutput& output);
 
   GemmaConfig config_;
   backend::Backend& backend_;

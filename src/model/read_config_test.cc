@@ -109,7 +109,7 @@ TEST_P(EverySize, FromGguf) {
     writer.set_string("gemma3.rope.scaling.type", "linear");
     writer.set_f32("gemma3.rope.scaling.factor", size.rope_factor);
   }
-  const std::vector<std::byte> column(2 * size.vocab);
+  const std::vector<std::byte> column(std::size_t{2} * size.vocab);
   writer.add_tensor("token_embd.weight", tensor::ElementType::kF16,
                     std::array<std::uint64_t, 2>{size.vocab, 1}, column);
   const auto file = formats::read_gguf(formats::in_memory(writer.finish()));

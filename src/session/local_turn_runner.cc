@@ -10,12 +10,12 @@ namespace carat::session {
 Result<engine::GenerationResult> LocalTurnRunner::answer(std::span<const prompt::Message> messages,
                                                          const prompt::SamplingParams& sampling,
                                                          const engine::EventSink& sink,
-                                                         std::stop_token stop) {
+                                                         const std::stop_token& stop) {
   prompt::GenerationRequest request;
   CARAT_TRY(request.prompt, chat::render(style_, messages));
   request.sampling = sampling;
   for (std::string& text : chat::stop_strings(style_)) request.sampling.stop.push_back(std::move(text));
-  return generator_.generate(request, sink, std::move(stop));
+  return generator_.generate(request, sink, stop);
 }
 
 bool LocalTurnRunner::ids_spell_text(const prompt::Message& message) const {

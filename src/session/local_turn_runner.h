@@ -16,7 +16,8 @@ class LocalTurnRunner final : public TurnRunner {
 
   Result<engine::GenerationResult> answer(std::span<const prompt::Message> messages,
                                           const prompt::SamplingParams& sampling,
-                                          const engine::EventSink& sink, std::stop_token stop) override;
+                                          const engine::EventSink& sink,
+                                          const std::stop_token& stop) override;
   bool ids_spell_text(const prompt::Message& message) const override;
 
  private:

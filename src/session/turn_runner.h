@@ -20,7 +20,8 @@ class TurnRunner {
   // one in the KV cache.
   virtual Result<engine::GenerationResult> answer(std::span<const prompt::Message> messages,
                                                   const prompt::SamplingParams& sampling,
-                                                  const engine::EventSink& sink, std::stop_token stop) = 0;
+                                                  const engine::EventSink& sink,
+                                                  const std::stop_token& stop) = 0;
 
   // Whether the ids of a message that came from outside are in this model's vocabulary and spell its text.
   virtual bool ids_spell_text(const prompt::Message& message) const = 0;

@@ -6,7 +6,8 @@
 
 namespace carat::tensor {
 
-// How cached keys and values are stored. f32 is for tests and parity runs.
+// How cached keys and values are stored: rounded to nearest even. What a half cannot hold becomes its largest
+// number, since an infinite value would turn every sum it enters to NaN. f32 is for tests and parity runs.
 enum class KvType : std::uint8_t { kF32, kF16, kBF16 };
 
 constexpr std::size_t kv_type_bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }

@@ -56,7 +56,8 @@ class ScriptedRunner final : public session::TurnRunner {
  public:
   Result<engine::GenerationResult> answer(std::span<const Message> messages,
                                           const prompt::SamplingParams& sampling,
-                                          const engine::EventSink& sink, std::stop_token stop) override {
+                                          const engine::EventSink& sink,
+                                          const std::stop_token& stop) override {
     prompts.emplace_back(messages.begin(), messages.end());
     params = sampling;
     if (next_error) return std::unexpected(*std::exchange(next_error, std::nullopt));

@@ -19,13 +19,12 @@ using tensor::kKvBlockTokens;
 using tensor::KvShape;
 using tensor::KvType;
 
-// Both conversions round to nearest, ties to even; what rounds past the largest finite value becomes
-// infinity.
+// Both conversions round to nearest, ties to even. What a half cannot hold becomes its largest number.
 std::uint16_t f16_bits(float value) {
   const int sign = std::signbit(value) ? 0x8000 : 0;
   if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7e00);
   const double magnitude = std::fabs(value);
-  if (magnitude >= 65520.0) return static_cast<std::uint16_t>(sign | 0x7c00);
+  if (magnitude >= 65504.0) return static_cast<std::uint16_t>(sign | 0x7bff);
   // In units of the last place: 1024..2048 for normal numbers, less for subnormal ones, whose exponent is
   // -14.
   const int exponent = magnitude < 0x1p-14 ? -14 : std::ilogb(magnitude);

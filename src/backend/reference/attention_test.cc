@@ -174,10 +174,10 @@ TEST(ReferenceStoreKv, RoundsToNearestEven) {
       Case{2.0F - 0x1p-12F, 0x4000, 0x4000},             // rounds into the next binade
       Case{65504.0F, 0x7bff, 0x4780},
       Case{65519.996F, 0x7bff, 0x4780},
-      Case{65520.0F, 0x7c00, 0x4780},  // beyond f16
-      Case{-1e30F, 0xfc00, 0xf14a},
-      Case{3.4028235e38F, 0x7c00, 0x7f80},  // beyond bf16
-      Case{kInfinity, 0x7c00, 0x7f80},
+      Case{65520.0F, 0x7bff, 0x4780},  // beyond f16
+      Case{-1e30F, 0xfbff, 0xf14a},
+      Case{3.4028235e38F, 0x7bff, 0x7f80},  // beyond bf16
+      Case{kInfinity, 0x7bff, 0x7f80},
       Case{0x1p-14F, 0x0400, 0x3880},             // smallest normal f16
       Case{0x1p-24F, 0x0001, 0x3380},             // smallest subnormal f16
       Case{0x1p-25F, 0x0000, 0x3300},             // tie: down to even, zero
