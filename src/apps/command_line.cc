@@ -46,7 +46,7 @@ CLI::App* innermost(CLI::App& app) {
 std::string path_before(const CLI::App& command) {
   std::string path;
   for (const CLI::App* app = command.get_parent(); app != nullptr; app = app->get_parent()) {
-    path = path.empty() ? app->get_name() : app->get_name() + " " + path;
+    path.insert(0, app->get_name() + (path.empty() ? "" : " "));
   }
   return path;
 }

@@ -18,16 +18,21 @@ constexpr std::string_view kFormat = "carat-conversation";
 constexpr std::int64_t kVersion = 1;
 constexpr std::size_t kMaxDepth = 8;
 
+// A value for messages: itself where it is short.
+std::string shown(const json::value& value) {
+  std::string text = json::serialize(value);
+  if (text.size() <= 60) return text;
+  return fmt::format("{} of {} bytes", std::string(json::to_string(value.kind())), text.size());
+}
+
 // Where in which file, for messages: "chat.json: messages[3].text".
 struct Place {
   const std::string& file;
   std::string field;
 
   std::unexpected<Error> expected(std::string_view what, const json::value* found) const {
-    std::string shown = found == nullptr ? "nothing" : json::serialize(*found);
-    if (shown.size() > 60)
-      shown = fmt::format("{} of {} bytes", std::string(json::to_string(found->kind())), shown.size());
-    return fail(ErrorKind::kFailed, "{}: {}: expected {}, found {}", file, field, what, shown);
+    return fail(ErrorKind::kFailed, "{}: {}: expected {}, found {}", file, field, what,
+                found == nullptr ? "nothing" : shown(*found));
   }
 };
 

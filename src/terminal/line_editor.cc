@@ -23,8 +23,8 @@ namespace {
 
 constexpr std::string_view kPasteOn = "\x1b[?2004h";  // bracketed paste: pasted text arrives between
 constexpr std::string_view kPasteOff = "\x1b[?2004l";
-constexpr std::wstring_view kPasteBegin = L"\x1b[200~";  // this
-constexpr std::wstring_view kPasteEnd = L"\x1b[201~";    // and this
+constexpr const wchar_t* kPasteBegin = L"\x1b[200~";   // this
+constexpr std::wstring_view kPasteEnd = L"\x1b[201~";  // and this
 constexpr std::size_t kMaxPasteCharacters = std::size_t{16} << 20;
 
 class LibeditEditor final : public LineEditor {
@@ -50,7 +50,7 @@ class LibeditEditor final : public LineEditor {
     ::el_wset(editor_, EL_HIST, history_w, history_);
     ::el_wset(editor_, EL_GETCFN, &LibeditEditor::get_character);
     ::el_wset(editor_, EL_ADDFN, L"carat-paste", L"Insert pasted text", &LibeditEditor::paste);
-    ::el_wset(editor_, EL_BIND, kPasteBegin.data(), L"carat-paste", nullptr);
+    ::el_wset(editor_, EL_BIND, kPasteBegin, L"carat-paste", nullptr);
     ::el_wset(editor_, EL_BIND, L"^R", L"em-inc-search-prev", nullptr);
     return true;
   }
@@ -76,7 +76,7 @@ class LibeditEditor final : public LineEditor {
     if (text == nullptr || count <= 0) return {Line::kEnd, {}};
     std::string typed = to_utf8(line);
     if (typed.ends_with('\n')) typed.pop_back();
-    return {Line::kText, pastes_.expand(std::move(typed))};
+    return {Line::kText, pastes_.expand(typed)};
   }
 
   void add_history(const std::string& line) override {

@@ -36,7 +36,7 @@ std::string PasteBuffer::insert(std::string_view text) {
   return mark;
 }
 
-std::string PasteBuffer::expand(std::string line) {
+std::string PasteBuffer::expand(std::string_view line) {
   std::string out;
   std::string_view rest = line;
   // Left to right over the typed line only: a pasted text that spells a mark is not expanded again.

@@ -15,7 +15,7 @@ class PasteBuffer {
   std::string insert(std::string_view text);
 
   // The line as it is meant: each mark that is still whole replaced by its text. Forgets the pasted texts.
-  std::string expand(std::string line);
+  std::string expand(std::string_view line);
 
  private:
   struct Paste {
