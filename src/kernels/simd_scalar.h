@@ -112,8 +112,10 @@ inline F32x16 load_bf16(const void* at) {
 // 32 bfloat16 as pairs: even elements to `even`, odd ones to `odd`.
 inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
   const Halves<32> halves = load_halves<32>(at);
-  even = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(halves.lane[2 * i]); });
-  odd = each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(halves.lane[2 * i + 1]); });
+  for (std::size_t i = 0; i < 16; ++i) {
+    even.lane[i] = tensor::bf16_to_f32(halves.lane[2 * i]);
+    odd.lane[i] = tensor::bf16_to_f32(halves.lane[2 * i + 1]);
+  }
 }
 inline void store_f16(void* at, F32x16 v) {
   const auto halves = each_lane<Halves<16>>([&](int i) { return tensor::f32_to_f16(v.lane[i]); });
