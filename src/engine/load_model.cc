@@ -38,7 +38,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
   // Before the weights, which take longer: a model that cannot be talked to is refused at once.
   CARAT_TRY(loaded->tokenizer, load_tokenizer(checkpoint));
   loaded->backend = std::move(backend);
-  CARAT_TRY(loaded->model, model::Model::load(checkpoint, *loaded->backend, progress, std::move(stop)));
+  CARAT_TRY(loaded->model, model::Model::load(checkpoint, *loaded->backend, progress, stop));
   return loaded;
 }
 
