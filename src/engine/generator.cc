@@ -155,7 +155,7 @@ Result<> Generator::run(std::span<const TokenId> tokens, model::RowOutput last_o
   rows_.back().output = last_output;
   const model::SequenceKv view = sequence_.view();
   const model::Batch batch{.rows = rows_, .sequences = {&view, 1}, .geometry = &pool_.geometry()};
-  CARAT_TRY_VOID(model_.model->forward(batch, std::move(stop), output_));
+  CARAT_TRY_VOID(model_.model->forward(batch, stop, output_));
   sequence_.advance(tokens.size());
   cached_ids_.insert(cached_ids_.end(), tokens.begin(), tokens.end());
   return {};
