@@ -11,6 +11,7 @@
 #include "apps/commands.h"
 #include "apps/exit_code.h"
 #include "apps/runtime.h"
+#include "apps/standard_streams.h"
 #include "base/text_file.h"
 #include "config/directories.h"
 #include "config/settings.h"
@@ -81,6 +82,7 @@ Result<> run(int argc, const char* const* argv, Interrupts& interrupts) {
 
 int main(int argc, char** argv) {
   using namespace carat;
+  apps::open_missing_standard_streams();
   apps::use_utf8_locale();
   apps::Interrupts interrupts;
   const Result<> done = apps::run(argc, argv, interrupts);

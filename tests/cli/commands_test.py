@@ -151,6 +151,12 @@ class RunTest(CliTest):
         done = self.succeed("run", "-m", TINY, "--json", "-n", "3", "--logit-bias", "300=100", "--top-k", "1", "x")
         self.assertEqual(json.loads(done.out)["ids"], [300, 300, 300])
 
+    def test_closed_standard_streams(self):
+        closed = lambda descriptor: {"preexec_fn": lambda: os.close(descriptor)}
+        self.fails(2, "no prompt", "run", "-m", TINY, **closed(0), stdin=None)
+        self.fails(1, "standard output: cannot write", "run", "-m", TINY, *ANSWER, "x", **closed(1))
+        self.assertEqual(self.carat("run", "-m", TINY, *ANSWER, "x", **closed(2)).returncode, 0)
+
     def test_invalid_utf8_on_standard_input(self):
         self.assertIn("not valid UTF-8", self.succeed("run", "-m", TINY, *ANSWER, input=b"a\xff\xfez").err)
 
