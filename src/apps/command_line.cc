@@ -42,6 +42,19 @@ CLI::App* innermost(CLI::App& app) {
   return current;
 }
 
+// How many words name the command: 1 for "carat run", 2 for "carat config show".
+int depth(const CLI::App& command) {
+  int count = 0;
+  for (const CLI::App* app = command.get_parent(); app != nullptr; app = app->get_parent()) ++count;
+  return count;
+}
+
+// "-m" and "--model", but not "-5".
+bool looks_like_flag(std::string_view word) {
+  if (word.starts_with("--")) return word.size() > 2;
+  return word.size() == 2 && word[0] == '-' && (word[1] < '0' || word[1] > '9');
+}
+
 // "carat config" for the command "carat config show".
 std::string path_before(const CLI::App& command) {
   std::string path;
@@ -55,6 +68,7 @@ std::vector<std::string> known_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   }
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   return names;
@@ -135,16 +149,21 @@ std::string CommandLine::explain(const CLI::ParseError& error, int argc, const c
   const std::vector<std::string> names = known_names(command);
   const std::vector<std::string_view> known(names.begin(), names.end());
   // CLI11 says which words it could make nothing of only in prose; they are those that it does not know.
+  const bool wants_command = !command.get_subcommands({}).empty();
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = std::string_view(argv[i]).substr(0, std::string_view(argv[i]).find('='));
-    const bool is_flag = word.starts_with("--") && word.size() > 2;
-    const bool is_command = i == 1 && !word.starts_with('-');
+    const bool is_flag = looks_like_flag(word);
+    const bool is_command = wants_command && i == depth(command) + 1 && !word.starts_with('-');
+    if (is_flag && i == 1 && &command != &app_) {
+      return fmt::format("'{}' stands before the command, and flags go behind it; {}", word, help);
+    }
     if ((!is_flag && !is_command) || std::ranges::find(known, word) != known.end()) continue;
-    if (is_command && &command != &app_) continue;
-    const auto nearest = nearest_name(word, known);
+    const auto nearest =
+        word.size() > 2 ? nearest_name(word, known) : std::nullopt;  // any letter is near another
     return fmt::format("unknown {} '{}'{}; {}", is_flag ? "flag" : "command", word,
                        nearest ? fmt::format(", did you mean '{}'?", *nearest) : "", help);
   }
+  if (wants_command) return fmt::format("no command was given; {}", help);
   return fmt::format("{}; {}", error.what(), help);
 }
 

@@ -54,7 +54,7 @@ Result<std::vector<TokenId>> ids_of(const LogitsOptions& options, const engine::
 
 Result<> write_logits(Runtime& runtime, const LogitsOptions& options) {
   if (options.text.empty() == options.tokens.empty()) {
-    return fail(ErrorKind::kUsage, "either --text or --tokens must say what the logits are of");
+    return fail(ErrorKind::kUsage, "give either --text or --tokens, and not an empty one");
   }
   CARAT_TRY(const auto model, open_model(runtime));
   CARAT_TRY(const std::vector<TokenId> ids, ids_of(options, *model));

@@ -29,7 +29,7 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
     {kSystem, Group::kPrompt, "system", "--system", "CARAT_SYSTEM", kText, "", 0, 0, "",
      "system prompt: what the model should know or do throughout"},
     {kTemperature, Group::kSampling, "temperature", "--temperature,--temp", "CARAT_TEMPERATURE", kReal, "1",
-     0, 100, "", "spread of the choice; 0 always takes the likeliest token (default: 1, or 0.3 in dialogue style)"},
+     0, 100, "", "spread of the choice; 0 always takes the likeliest token; dialogue style has its own default, 0.3"},
     {kTopK, Group::kSampling, "top_k", "--top-k", "CARAT_TOP_K", kInteger, "64", 0, kMostInt32, "",
      "choose among this many likeliest tokens; 0 takes all"},
     {kTopP, Group::kSampling, "top_p", "--top-p", "CARAT_TOP_P", kReal, "0.95", 0, 1, "",

@@ -89,7 +89,7 @@ void add_advice(DoctorReport& report) {
                     "throttled.",
                     *report.quota_cpus, report.affinity_cpus, report.usable_threads));
   }
-  if (!report.model.found) report.advice.push_back("No model: " + printable(report.model.message));
+  if (!report.model.found) report.advice.push_back("Model: " + printable(report.model.message));
 }
 
 }  // namespace carat::measure

@@ -121,7 +121,7 @@ TEST(Doctor, AdvisesOnWhatIsWrong) {
   ASSERT_EQ(report.advice.size(), 3U);
   EXPECT_THAT(report.advice[0], HasSubstr("AVX2"));
   EXPECT_THAT(report.advice[1], HasSubstr("echo madvise"));
-  EXPECT_EQ(report.advice[2], "No model: run carat pull[2J");
+  EXPECT_EQ(report.advice[2], "Model: run carat pull[2J");
 }
 
 TEST(Doctor, TextSaysItInLines) {

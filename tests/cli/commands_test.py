@@ -23,9 +23,13 @@ class CommandLineTest(CliTest):
             self.assertIn(f"Usage: carat {command}", self.succeed(command, "--help").out)
 
     def test_usage_errors(self):
-        self.fails(2, "subcommand is required")
+        self.fails(2, "no command was given")
+        self.fails(2, "no command was given; 'carat config --help'", "config")
         self.fails(2, "unknown command 'chta', did you mean 'chat'?", "chta")
         self.fails(2, "unknown flag '--temprature', did you mean '--temperature'?", "run", "--temprature", "1", "x")
+        self.fails(2, "unknown command 'shw', did you mean 'show'?", "config", "shw")
+        self.fails(2, "unknown flag '-v'", "-v")
+        self.fails(2, "'-m' stands before the command", "-m", TINY, "run", "x")
         self.fails(2, "--temperature: expected a number between 0 and 100, found 'hot'", "run", "--temp", "hot", "x")
         self.fails(2, "FILE", "perplexity")
         self.fails(2, "--logprobs", "run", "--logprobs", "2", "x")
@@ -108,6 +112,7 @@ class ModelTest(CliTest):
     def test_doctor(self):
         self.add_model()
         self.assertIn("levels", self.succeed("doctor").out)
+        self.assertIn("\nModel: no model 'nope'", self.succeed("doctor", "-m", "nope").out)
         json.loads(self.succeed("doctor", "--json").out)
         self.fails(2, "instruction-set level", "run", "-m", TINY, "--cpu", "sse9", "x")
 
@@ -128,6 +133,10 @@ class RunTest(CliTest):
         first = self.succeed("run", "-m", TINY, *ANSWER, "hello").out
         self.assertEqual(first, self.succeed("run", "-m", TINY, *ANSWER, "-t", "2", "hello").out)
         self.assertTrue(first.endswith("\n"))
+        drawn = json.loads(self.succeed("run", "-m", TINY, "--json", "--max-tokens", "8", "hello").out)
+        again = json.loads(self.succeed("run", "-m", TINY, "--json", "--max-tokens", "8", "--seed", drawn["seed"],
+                                        "hello").out)
+        self.assertEqual(drawn["ids"], again["ids"])
 
     def test_json(self):
         answer = json.loads(self.succeed("run", "-m", TINY, "--json", "--logprobs", "2", *ANSWER, "hello").out)
