@@ -99,7 +99,8 @@ Result<> ChatView::send(std::string text) {
   if (!answered) {
     messages_.pop_back();
     // The line is in the history, the files are still attached.
-    answered.error().message += " (your message was not sent; the arrow-up key brings it back)";
+    answered.error().message += fmt::format(" (your message was not sent; the arrow-up key brings it back{})",
+                                            attached_.empty() ? "" : ", '/file none' leaves the files out");
     return answered;
   }
   attached_.clear();
@@ -196,6 +197,10 @@ Result<> ChatView::load(const std::string& path) {
 }
 
 Result<> ChatView::attach(const std::string& path) {
+  if (path == "none") {
+    attached_.clear();
+    return console_.print("(no file goes with the next message)\n");
+  }
   CARAT_TRY(const std::string text, read_text_file(path, kMaxAttachedBytes));
   if (!is_valid_utf8(text) || text.contains('\0')) {
     return fail(ErrorKind::kFailed, "{}: not a text file (UTF-8)", path);

@@ -167,10 +167,16 @@ TEST_F(ChatViewTest, AMessageThatFailsIsNotLost) {
   ASSERT_TRUE(chat({text("/file " + path("notes.txt")), text("too long"), text("shorter"), text("next")}));
   EXPECT_THAT(console_.screen,
               HasSubstr("error: the prompt has 5000 tokens, the context 4096 (your message was "
-                        "not sent; the arrow-up key brings it back)"));
+                        "not sent; the arrow-up key brings it back, '/file none' leaves the files out)"));
   EXPECT_THAT(console_.history, testing::Contains("too long"));
   EXPECT_THAT(texts(runner_.prompts[1]), ElementsAre("notes.txt:\n```\nnotes\n```\n\nshorter"));
   EXPECT_EQ(runner_.prompts[2].back().text, "next") << "a file goes along once";
+}
+
+TEST_F(ChatViewTest, AFileCanBeTakenBack) {
+  ASSERT_TRUE(write_file(path("notes.txt"), "notes"));
+  ASSERT_TRUE(chat({text("/file " + path("notes.txt")), text("/file none"), text("alone")}));
+  EXPECT_THAT(texts(runner_.prompts[0]), ElementsAre("alone"));
 }
 
 TEST_F(ChatViewTest, AClosedPipeEndsTheChat) {
