@@ -66,7 +66,7 @@ config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style) {
   config::Settings settings = runtime.settings;
   config::Settings::Entry temperature = settings.entry(config::Setting::kTemperature);
   if (temperature.origin != config::Origin::kDefault) return settings;
-  temperature.value = double{chat::default_temperature(style)};
+  temperature.value = chat::default_temperature(style);
   temperature.where = fmt::format("default of the {} style", chat::name_of(style));
   settings.set(config::Setting::kTemperature, std::move(temperature));
   return settings;

@@ -57,7 +57,7 @@ Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const Mes
   return style == PromptStyle::kGemma ? render_gemma(conversation) : render_dialogue(conversation);
 }
 
-float default_temperature(PromptStyle style) { return style == PromptStyle::kDialogue ? 0.3F : 1.0F; }
+double default_temperature(PromptStyle style) { return style == PromptStyle::kDialogue ? 0.3 : 1.0; }
 
 std::vector<std::string> stop_strings(PromptStyle style) {
   return style == PromptStyle::kGemma ? std::vector<std::string>() : dialogue_stop_strings();

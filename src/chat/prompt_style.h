@@ -31,7 +31,7 @@ Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const pro
 
 // The temperature where nobody chose one. Instruction-tuned models are made for 1; a base model of a few
 // hundred million parameters strays from the question at 1 and keeps to it at 0.3.
-float default_temperature(PromptStyle style);
+double default_temperature(PromptStyle style);
 
 // Texts that end an answer, besides the end-of-generation tokens.
 std::vector<std::string> stop_strings(PromptStyle style);

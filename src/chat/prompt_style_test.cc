@@ -161,7 +161,7 @@ TEST(StyleNameTest, UnknownNamesAreNoStyle) { EXPECT_EQ(find_prompt_style("chatm
 
 TEST(StyleTemperatureTest, BaseModelsAreKeptCooler) {
   EXPECT_EQ(default_temperature(PromptStyle::kGemma), prompt::SamplingParams().temperature);
-  EXPECT_LT(default_temperature(PromptStyle::kDialogue), 0.5F);
+  EXPECT_EQ(default_temperature(PromptStyle::kDialogue), 0.3);  // shown to people: no rounded float
 }
 
 }  // namespace
