@@ -12,7 +12,7 @@
 #include "apps/exit_code.h"
 #include "apps/runtime.h"
 #include "apps/standard_streams.h"
-#include "base/text_file.h"
+#include "base/byte_source.h"
 #include "config/directories.h"
 #include "config/settings.h"
 
@@ -38,7 +38,7 @@ Result<config::Resolution> resolve_settings(const CommandLine& line, const confi
     sources.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   sources.file_name = (directories.config / "config.toml").string();
-  auto file = read_text_file(sources.file_name, kMaxConfigBytes);
+  auto file = read_whole_file(sources.file_name, kMaxConfigBytes);
   if (!file && file.error().kind != ErrorKind::kNotFound) {
     return fail(ErrorKind::kUsage, "{}", file.error().message);
   }

@@ -74,7 +74,8 @@ class MemorySource final : public ByteSource {
 }  // namespace
 
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a pipe would otherwise wait for its writer; regular files do not know O_NONBLOCK.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
     const ErrorKind kind = errno == ENOENT || errno == ENOTDIR ? ErrorKind::kNotFound : ErrorKind::kFailed;
     return fail(kind, "{}: cannot open: {}", path, std::strerror(errno));
@@ -85,6 +86,17 @@ Result<std::unique_ptr<ByteSource>> open_file(const std::string& path) {
     return fail(ErrorKind::kFailed, "{}: not a regular file", path);
   }
   return std::make_unique<FileSource>(path, descriptor, static_cast<std::uint64_t>(status.st_size));
+}
+
+Result<std::string> read_whole_file(const std::string& path, std::size_t limit) {
+  CARAT_TRY(const std::unique_ptr<ByteSource> file, open_file(path));
+  if (file->size() > limit) {
+    return fail(ErrorKind::kInvalidModel, "{}: at most {} bytes are allowed, found {}", path, limit,
+                file->size());
+  }
+  std::string text(static_cast<std::size_t>(file->size()), '\0');
+  CARAT_TRY_VOID(file->read_at(0, std::as_writable_bytes(std::span(text))));
+  return text;
 }
 
 std::unique_ptr<ByteSource> memory_source(std::string name, std::vector<std::byte> bytes) {

@@ -24,8 +24,12 @@ class ByteSource {
   virtual Result<> read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
 };
 
-// kNotFound when there is no such file, kFailed when it cannot be read (a directory, no permission).
+// kNotFound when there is no such file, kFailed when it cannot be read (a directory, a pipe, no permission).
+// Never waits, whatever the path leads to.
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path);
+
+// All bytes of such a file; kInvalidModel when they are more than `limit`.
+Result<std::string> read_whole_file(const std::string& path, std::size_t limit);
 
 std::unique_ptr<ByteSource> memory_source(std::string name, std::vector<std::byte> bytes);
 

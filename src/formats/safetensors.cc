@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <set>
 
-#include "base/text_file.h"
+#include "base/byte_source.h"
 #include "formats/header_reader.h"
 #include "formats/json.h"
 
@@ -97,7 +97,7 @@ Result<TensorDirectory> open_one(const std::string& path) {
 
 // Opens every file that the index names and checks that it names each tensor's file rightly.
 Result<TensorDirectory> open_index(const fs::path& index_path) {
-  CARAT_TRY(const std::string text, read_text_file(index_path.string(), kMaxHeaderBytes));
+  CARAT_TRY(const std::string text, read_whole_file(index_path.string(), kMaxHeaderBytes));
   CARAT_TRY(const JsonDocument document, JsonDocument::parse(text, index_path.string()));
   CARAT_TRY(const JsonObject weight_map, document.root().get_object("weight_map"));
   std::set<std::string> files;

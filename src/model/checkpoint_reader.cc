@@ -4,7 +4,7 @@
 #include <array>
 #include <set>
 
-#include "base/text_file.h"
+#include "base/byte_source.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
 #include "model/read_config.h"
@@ -79,7 +79,7 @@ Result<> CheckpointReader::open_safetensors_model(const fs::path& folder) {
     return fail(ErrorKind::kInvalidModel, "{}: {} is missing; a safetensors model needs it",
                 checkpoint_.path_, config_path);
   }
-  CARAT_TRY(const std::string config_text, read_text_file(config_path, kMaxTextBytes));
+  CARAT_TRY(const std::string config_text, read_whole_file(config_path, kMaxTextBytes));
   CARAT_TRY(HfConfig hf, config_from_hf(config_text, config_path));
   checkpoint_.config_ = std::move(hf.config);
   use_head_ = !hf.tied_head;
@@ -104,13 +104,13 @@ Result<> CheckpointReader::open_safetensors_model(const fs::path& folder) {
 
 Result<> CheckpointReader::read_chat_template(const fs::path& folder) {
   if (const fs::path plain = folder / "chat_template.jinja"; is_there(plain)) {
-    CARAT_TRY(checkpoint_.chat_template_, read_text_file(plain.string(), kMaxTextBytes));
+    CARAT_TRY(checkpoint_.chat_template_, read_whole_file(plain.string(), kMaxTextBytes));
     return {};
   }
   for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
     const std::string path = (folder / name).string();
     if (!is_there(path)) continue;
-    CARAT_TRY(const std::string text, read_text_file(path, kMaxTextBytes));
+    CARAT_TRY(const std::string text, read_whole_file(path, kMaxTextBytes));
     CARAT_TRY(const formats::JsonDocument document, formats::JsonDocument::parse(text, path));
     CARAT_TRY(checkpoint_.chat_template_, document.root().find_string("chat_template"));
     if (checkpoint_.chat_template_) return {};

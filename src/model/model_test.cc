@@ -9,10 +9,12 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/reference/reference_backend.h"
@@ -388,6 +390,18 @@ TEST_F(ModelTest, LoadingNamesABrokenTensor) {
   checkpoint_.emplace(*Checkpoint::open(folder_.write("tiny.gguf", broken.gguf())));
   const auto model = Model::load(*checkpoint_, *backend_, {}, {});
   EXPECT_TRUE(formats::is_error(model, ErrorKind::kInvalidModel, {"blk.3.ffn_up.weight"}));
+}
+
+TEST_F(ModelTest, LoadingTellsOfAFileThatShrinksMeanwhile) {
+  const std::string path = folder_.write("tiny.gguf", tiny().gguf());
+  checkpoint_.emplace(*Checkpoint::open(path));
+  bool shrunk = false;
+  const LoadProgress shrink = [&](std::uint64_t, std::uint64_t) {
+    if (!std::exchange(shrunk, true)) std::filesystem::resize_file(path, 100);
+  };
+  const auto model = Model::load(*checkpoint_, *backend_, shrink, {});
+  EXPECT_TRUE(shrunk);
+  EXPECT_TRUE(formats::is_error(model, ErrorKind::kInvalidModel, {path, "changed while it was being read"}));
 }
 
 }  // namespace

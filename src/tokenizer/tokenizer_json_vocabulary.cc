@@ -164,13 +164,7 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_json_text(const std::st
 }
 
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_tokenizer_json(const std::string& path) {
-  CARAT_TRY(const std::unique_ptr<ByteSource> file, open_file(path));
-  if (file->size() > kMaxFileBytes) {
-    return fail(ErrorKind::kInvalidModel, "{}: a tokenizer.json may have {} bytes, found {}", path,
-                kMaxFileBytes, file->size());
-  }
-  std::string text(file->size(), '\0');
-  CARAT_TRY_VOID(file->read_at(0, std::as_writable_bytes(std::span(text))));
+  CARAT_TRY(const std::string text, read_whole_file(path, kMaxFileBytes));
   return from_json_text(path, text);
 }
 
