@@ -10,6 +10,7 @@
 
 #include "formats/tensor_directory.h"
 #include "tensor/element_type.h"
+#include "terminal/printable.h"
 
 namespace carat::apps {
 namespace {
@@ -49,7 +50,7 @@ std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaCon
 }
 
 std::string shown(const json::value& value) {
-  if (value.is_string()) return std::string(value.get_string());
+  if (value.is_string()) return terminal::printable_line(std::string_view(value.get_string()));
   return value.is_double() ? fmt::format("{}", value.get_double()) : json::serialize(value);
 }
 
@@ -90,7 +91,7 @@ double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 <
 
 std::string inspection_text(const model::Checkpoint& checkpoint) {
   const std::vector<TensorEntry>& entries = checkpoint.files().entries();
-  std::string out = fmt::format("{:<26}{}\n", "path", checkpoint.path());
+  std::string out = fmt::format("{:<26}{}\n", "path", terminal::printable_line(checkpoint.path()));
   for (const auto& [name, value] : config_rows(checkpoint.config())) {
     out += fmt::format("{:<26}{}\n", name, shown(value));
   }
@@ -102,8 +103,8 @@ std::string inspection_text(const model::Checkpoint& checkpoint) {
   out += fmt::format("{:<10}{:>9}{:>16}{:>14.2f}\n", "all", all.tensors, all.values, mebibytes(all.bytes));
   out += fmt::format("{:<10}{:>39.2f}\n\n", "files", mebibytes(checkpoint.files().file_bytes()));
   for (const TensorEntry& entry : entries) {
-    out += fmt::format("{:<40}{:<8}{:<20}{:>14} bytes\n", entry.name, tensor::info(entry.type).name,
-                       formats::shape_text(entry.shape), entry.bytes);
+    out += fmt::format("{:<40}{:<8}{:<20}{:>14} bytes\n", terminal::printable_line(entry.name),
+                       tensor::info(entry.type).name, formats::shape_text(entry.shape), entry.bytes);
   }
   return out;
 }

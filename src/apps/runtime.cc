@@ -16,6 +16,7 @@ namespace carat::apps {
 namespace {
 
 constexpr std::size_t kMaxInputBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxNoteBytes = 2000;  // a file may be at fault with a string of a megabyte
 
 Result<std::string> read_input(const std::stop_token& stop) {
   const terminal::StopEvent event(stop);
@@ -49,8 +50,9 @@ Result<> print(std::string_view text) {
 // Nothing can be done about a standard error that takes no text.
 void note(std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
-  static_cast<void>(
-      write_all(STDERR_FILENO, "standard error", "carat: " + terminal::printable_text(text) + "\n"));
+  std::string line = "carat: " + terminal::printable_line(text.substr(0, kMaxNoteBytes));
+  if (text.size() > kMaxNoteBytes) line += fmt::format("... ({} bytes in all)", text.size());
+  static_cast<void>(write_all(STDERR_FILENO, "standard error", line + "\n"));
 }
 
 bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }

@@ -26,7 +26,7 @@ struct Runtime {
 // control characters but newlines and tabs: use it for all text that a model or a file had a part in.
 Result<> print(std::string_view text);
 
-// A remark on standard error, one line, control characters filtered.
+// A remark on standard error: one line, without control characters, cut where it is longer than a screen.
 void note(std::string_view text);
 
 bool output_is_terminal();

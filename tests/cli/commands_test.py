@@ -40,6 +40,12 @@ class CommandLineTest(CliTest):
         done = self.fails(3, "\ufffd]0;title\ufffd", "run", "-m", "\x1b]0;title\x07", "x")
         self.assertNotIn("\x1b", done.err)
 
+    def test_a_message_is_one_line_of_bounded_length(self):
+        done = self.fails(3, "no model 'one\ufffdtwo'", "run", "-m", "one\ntwo", "x")
+        self.assertEqual(done.err.count("\n"), 1)
+        done = self.fails(2, " bytes in all)", "run", "--temp", "x" * 100_000, "x")
+        self.assertLess(len(done.err), 2200)
+
 
 class ConfigTest(CliTest):
     def values(self, *arguments, **environment):
@@ -99,6 +105,23 @@ class ModelTest(CliTest):
         config.write_text(config.read_text().replace("gemma3_text", "llama"))
         self.fails(4, "llama", "run", "-m", "foreign", "x")
         self.fails(1, "not a regular file", "inspect", "-m", "/dev/null")
+
+    def test_a_pipe_is_no_model(self):
+        pipe = self.folder / "pipe.gguf"
+        os.mkfifo(pipe)
+        self.fails(1, "not a regular file", "inspect", "-m", pipe)
+        for name in ("model.safetensors", "tokenizer.json", "chat_template.jinja"):
+            self.add_model(name)
+            file = self.store / name / name
+            file.unlink(missing_ok=True)
+            os.mkfifo(file)
+            self.fails(1, "not a regular file", "run", "-m", self.store / name, "x")
+
+    def test_inspect_shows_hostile_names_on_their_own_line(self):
+        self.add_model("red\x1b[31m\nlayers 9")
+        shown = self.succeed("inspect", self.store / "red\x1b[31m\nlayers 9").out
+        self.assertNotIn("\x1b", shown)
+        self.assertIn("red\ufffd[31m\ufffdlayers 9", shown)
 
     def test_inspect(self):
         shown = json.loads(self.succeed("inspect", "--json", TINY).out)
