@@ -78,12 +78,14 @@ Interrupts::Interrupts() : state_(std::make_unique<State>()) {
   state_->watcher = std::thread([state = state_.get()] { state->watch(); });
   set_handler(SIGINT, on_interrupt);
   set_handler(SIGPIPE, SIG_IGN);
+  set_handler(SIGXFSZ, SIG_IGN);  // a write beyond the limit on file sizes fails instead
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Interrupts::~Interrupts() {
   set_handler(SIGINT, SIG_DFL);
   set_handler(SIGPIPE, SIG_DFL);
+  set_handler(SIGXFSZ, SIG_DFL);
   ::close(state_->write_end);
   state_->watcher.join();
   ::close(state_->read_end);

@@ -4,8 +4,10 @@
 #include <clocale>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
@@ -68,12 +70,16 @@ Result<> run_command(int argc, const char* const* argv, Interrupts& interrupts) 
   return line.action()(runtime);
 }
 
-// Buffers whose size comes from a file or a flag are asked for with Result; this is for all the others.
-Result<> run(int argc, const char* const* argv, Interrupts& interrupts) {
+// Buffers whose size comes from a file or a flag are asked for with Result; this is for all the others, and
+// for threads, which need memory too.
+Result<> run(int argc, const char* const* argv, std::optional<Interrupts>& interrupts) {
   try {
-    return run_command(argc, argv, interrupts);
+    return run_command(argc, argv, interrupts.emplace());
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::kDoesNotFit, "out of memory");
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) throw;
+    return fail(ErrorKind::kDoesNotFit, "cannot start another thread: {}", error.what());
   }
 }
 
@@ -84,7 +90,7 @@ int main(int argc, char** argv) {
   using namespace carat;
   apps::open_missing_standard_streams();
   apps::use_utf8_locale();
-  apps::Interrupts interrupts;
+  std::optional<apps::Interrupts> interrupts;  // as long as anything is written
   const Result<> done = apps::run(argc, argv, interrupts);
   if (done) return 0;
   // Nobody is there to read about a closed pipe.

@@ -30,8 +30,8 @@ Result<HugeBuffer> HugeBuffer::allocate(std::size_t bytes) {
                                 : ::mmap(nullptr, wanted + slack, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
-    return fail(ErrorKind::kDoesNotFit, "cannot allocate {} MiB of memory: {}", bytes >> 20,
-                std::strerror(errno));
+    return fail(ErrorKind::kDoesNotFit, "cannot allocate {:.1f} MiB of memory: {}",
+                static_cast<double>(bytes) / (1 << 20), std::strerror(errno));
   }
   std::byte* start = static_cast<std::byte*>(mapped);
   if (slack != 0) {

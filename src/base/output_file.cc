@@ -33,7 +33,7 @@ std::string follow_links(const std::string& path) {
 
 Error write_error(const std::string& what, int error_number) {
   ErrorKind kind = ErrorKind::kFailed;
-  if (error_number == ENOSPC || error_number == EDQUOT) kind = ErrorKind::kDiskFull;
+  if (error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG) kind = ErrorKind::kDiskFull;
   if (error_number == EPIPE) kind = ErrorKind::kClosedPipe;
   if (error_number == ENOENT || error_number == ENOTDIR) kind = ErrorKind::kNotFound;
   return {kind, fmt::format("{}: cannot write: {}", what, std::strerror(error_number))};

@@ -19,7 +19,8 @@ void relax() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(std::size_t threads) {
+// Delegates, so that the destructor ends the workers that had started when a later one cannot.
+ThreadPool::ThreadPool(std::size_t threads) : ThreadPool() {
   CARAT_CHECK(threads >= 1);
   workers_.reserve(threads - 1);
   for (std::size_t thread = 1; thread < threads; ++thread) {

@@ -13,7 +13,8 @@ namespace carat::parallel {
 // then sleep. run() is not re-entrant and has one caller at a time.
 class ThreadPool {
  public:
-  explicit ThreadPool(std::size_t threads);  // at least 1
+  // `threads` is at least 1. Throws std::system_error when the system gives fewer.
+  explicit ThreadPool(std::size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -36,6 +37,8 @@ class ThreadPool {
   }
 
  private:
+  ThreadPool() = default;
+
   struct Burst {
     void (*call)(void* context, std::size_t task, std::size_t thread) = nullptr;
     void* context = nullptr;

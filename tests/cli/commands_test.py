@@ -283,6 +283,17 @@ class OutputTest(CliTest):
         self.fails(5, "memory", "run", "-m", TINY, "-t", "1", input=b"ab" * (25 << 20),
                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
 
+    def test_too_many_threads_for_the_memory(self):
+        limit = 150 << 20  # a thread's stack takes 8 MiB of it
+        self.fails(5, "cannot start another thread", "run", "-m", TINY, "-t", "64", "x",
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+
+    def test_a_limit_on_file_sizes(self):
+        out = self.folder / "out.npy"
+        self.fails(7, "cannot write", "logits", "-m", TINY, "--tokens", "2," * 20 + "2", "--out", out,
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)))
+        self.assertEqual(list(self.folder.glob("out*")), [])
+
 
 class InterruptTest(CliTest):
     def start(self, *arguments, **more):
