@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/nearest_name.h"
+#include "config/bare_text.h"
 #include "config/value_range.h"
 
 namespace carat::config {
@@ -59,6 +60,10 @@ std::unexpected<Error> unknown_key(const std::string& where, std::string_view ke
 }  // namespace
 
 Result<> read_settings_file(const std::string& file_name, const std::string& text, Settings& settings) {
+  if (const auto line = line_of_bare_non_ascii(text)) {
+    return fail(ErrorKind::kUsage, "{}:{}: characters other than ASCII may stand in quotes and comments only",
+                file_name, *line);
+  }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
