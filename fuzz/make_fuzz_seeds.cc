@@ -109,6 +109,23 @@ void add_tokenizer(Corpus& corpus) {
   corpus.add("tokenizer", "invalid", "he\xFFllo \xE2\x82 \xED\xA0\x80 \xF0\x9F\x98");
 }
 
+void add_conversation_file(Corpus& corpus) {
+  corpus.add("conversation_file", "empty",
+             R"({"format":"carat-conversation","version":1,"system":"","messages":[]})");
+  corpus.add("conversation_file", "two_turns",
+             R"({"format":"carat-conversation","version":1,"system":"be brief","messages":[)"
+             R"({"role":"user","text":"hi\n\u001b[31m \ud83d\ude00"},)"
+             R"({"role":"assistant","text":"hello","ids":[1,262143,2147483647]},)"
+             R"({"role":"user","text":""},{"role":"assistant","text":"ok"}]})");
+}
+
+void add_settings(Corpus& corpus) {
+  corpus.add("settings", "all_types",
+             "# comment\nmodel = 'gemma-3-270m'\nthreads = 2\ntemperature = 0.5\nstats = true\n"
+             "kv_type = \"f16\"\ntop_k = 0x10\n");
+  corpus.add("settings", "toml", "a.b = [1, {c = 1979-05-27T07:32:00Z}]\n[[d]]\n\"\\u00E9\" = nan\n[e]\n");
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
@@ -121,5 +138,7 @@ int main(int argument_count, char** arguments) {
   add_safetensors(corpus);
   add_hf_config(corpus);
   add_tokenizer(corpus);
+  add_conversation_file(corpus);
+  add_settings(corpus);
   return corpus.failed() ? 1 : 0;
 }
