@@ -39,6 +39,7 @@ ChatView::ChatView(session::TurnRunner& runner, Console& console, ChatOptions op
     : runner_(runner),
       console_(console),
       options_(std::move(options)),
+      initial_settings_(options_.settings),
       system_(options_.settings.text(config::Setting::kSystem)) {}
 
 Result<> ChatView::run() {
@@ -169,7 +170,8 @@ Result<> ChatView::reset() {
 
 Result<> ChatView::show_or_set(const std::string& argument) {
   if (argument.empty()) return console_.print(describe_chat_settings(options_.settings));
-  CARAT_TRY(const std::string confirmation, apply_set_command(argument, options_.settings));
+  CARAT_TRY(const std::string confirmation,
+            apply_set_command(argument, initial_settings_, options_.settings));
   return console_.print(confirmation);
 }
 

@@ -62,6 +62,7 @@ class ChatView {
   session::TurnRunner& runner_;
   Console& console_;
   ChatOptions options_;
+  const config::Settings initial_settings_;  // what "/set NAME default" goes back to
   std::string system_;
   std::vector<prompt::Message> messages_;  // user and assistant in turn, without the system prompt
   std::string attached_;                   // files that go with the next message

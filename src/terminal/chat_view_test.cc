@@ -219,6 +219,10 @@ TEST_F(ChatViewTest, SettingsChangeDuringTheChat) {
   ASSERT_TRUE(chat({text("/set seed 7"), text("/set seed default"), text("/set"), text("one")}));
   EXPECT_EQ(runner_.params.seed, std::nullopt);
   EXPECT_THAT(console_.screen, HasSubstr("seed = not set\n"));
+  // The default is what the chat began with, such as the style's temperature.
+  ASSERT_TRUE(chat({text("/set temperature 2"), text("/set temperature default"), text("one")},
+                   {{config::Setting::kTemperature, "0.25"}}));
+  EXPECT_EQ(runner_.params.temperature, 0.25F);
 }
 
 TEST_F(ChatViewTest, WrongSettingsAreExplained) {

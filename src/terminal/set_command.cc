@@ -4,7 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/check.h"
 #include "base/nearest_name.h"
 
 namespace carat::terminal {
@@ -41,7 +40,8 @@ std::string describe_chat_settings(const config::Settings& settings) {
   return out;
 }
 
-Result<std::string> apply_set_command(const std::string& argument, config::Settings& settings) {
+Result<std::string> apply_set_command(const std::string& argument, const config::Settings& initial,
+                                      config::Settings& settings) {
   const std::size_t space = argument.find_first_of(" \t");
   CARAT_TRY(const SettingInfo* setting, find_setting(argument.substr(0, space)));
   const std::size_t start = space == std::string::npos ? space : argument.find_first_not_of(" \t", space);
@@ -49,9 +49,7 @@ Result<std::string> apply_set_command(const std::string& argument, config::Setti
 
   const std::string text = argument.substr(start);
   if (text == "default") {
-    const auto defaults = config::resolve({});
-    CARAT_CHECK(defaults.has_value());
-    settings.set(setting->id, defaults->settings.entry(setting->id));
+    settings.set(setting->id, initial.entry(setting->id));
   } else {
     CARAT_TRY(config::Value value, config::parse_value(*setting, text, "/set " + std::string(setting->key)));
     settings.set(setting->id, {std::move(value), config::Origin::kFlag, "/set"});
