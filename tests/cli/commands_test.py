@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from support import PROGRAM, TINY, CliTest
+from support import PROGRAM, TINY, CliTest, limits_memory
 
 ANSWER = ("--max-tokens", "8", "--seed", "1", "-t", "1")
 
@@ -278,11 +278,13 @@ class OutputTest(CliTest):
             os.close(write)
             self.assertEqual((done.returncode, done.err), (141, ""))
 
+    @limits_memory
     def test_too_little_memory(self):
         limit = 600 << 20
         self.fails(5, "memory", "run", "-m", TINY, "-t", "1", input=b"ab" * (25 << 20),
                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
 
+    @limits_memory
     def test_too_many_threads_for_the_memory(self):
         limit = 150 << 20  # a thread's stack takes 8 MiB of it
         self.fails(5, "cannot start another thread", "run", "-m", TINY, "-t", "64", "x",
