@@ -23,7 +23,7 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
     {kExactActivations, Group::kModel, "exact_activations", "--exact-activations", "CARAT_EXACT_ACTIVATIONS",
      kSwitch, "false", 0, 0, "", "two 8-bit terms for every activation: closer to f32, about half the speed"},
     {kCpu, Group::kModel, "cpu", "--cpu", "CARAT_CPU", kText, "", 0, 0, "",
-     "instruction-set level: scalar, avx2, avxvnni, avx512vnni, avx512bf16 (default: the best there is)"},
+     "instruction-set level: scalar, avx2, avxvnni, avx512vnni, avx512bf16 (default: the best exact one)"},
     {kStyle, Group::kPrompt, "style", "--style", "CARAT_STYLE", kChoice, "auto", 0, 0, "auto|gemma|dialogue",
      "prompt style: gemma (instruction-tuned models), dialogue (base models) or auto"},
     {kSystem, Group::kPrompt, "system", "--system", "CARAT_SYSTEM", kText, "", 0, 0, "",

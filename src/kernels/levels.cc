@@ -56,7 +56,8 @@ std::span<const Level> levels() {
 
 const Level& best_level() {
   const auto all = levels();
-  return *std::find_if(all.rbegin(), all.rend(), [](const Level& level) { return level.available; });
+  return *std::find_if(all.rbegin(), all.rend(),
+                       [](const Level& level) { return level.available && level.integer_exact; });
 }
 
 Result<const Level*> find_level(std::string_view name) {

@@ -20,7 +20,9 @@ struct Level {
 // From the plainest to the most capable.
 std::span<const Level> levels();
 
-// The most capable level that this machine has.
+// The most capable level that this machine has and that gives the bits of all the others. The bfloat16 level
+// is there to be asked for: it rounds activations, and it is the slower one on the processors measured so far
+// (docs/decisions/kernel-levels.md).
 const Level& best_level();
 
 // The level of that name. kUsage, naming the levels there are, when it is unknown or this machine lacks it.

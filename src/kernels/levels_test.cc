@@ -28,9 +28,9 @@ TEST(Levels, ScalarIsAlwaysThereAndExact) {
   EXPECT_TRUE(scalar.integer_exact);
 }
 
-TEST(Levels, TheBestIsTheLastOneAvailable) {
+TEST(Levels, TheBestIsTheLastExactOneAvailable) {
   const Level* last = nullptr;
-  for (const Level& level : levels()) last = level.available ? &level : last;
+  for (const Level& level : levels()) last = level.available && level.integer_exact ? &level : last;
   EXPECT_EQ(&best_level(), last);
 }
 
