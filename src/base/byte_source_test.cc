@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 class ByteSourceFile : public testing::Test {
  protected:
-  ~ByteSourceFile() override { fs::remove(path_); }
+  void TearDown() override { fs::remove(path_); }
 
   void write(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
 

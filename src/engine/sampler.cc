@@ -115,7 +115,8 @@ Logprobs Sampler::describe() const {
 
 Result<TokenId> Sampler::choose_gathered(std::size_t position) {
   if (entries_.empty())
-    return fail(ErrorKind::kFailed, "no token may follow: every logit is forbidden, -infinity or not a number");
+    return fail(ErrorKind::kFailed,
+                "no token may follow: every logit is forbidden, -infinity or not a number");
   if (params_.temperature == 0.0F) return std::ranges::min_element(entries_, ranks_before)->token;
 
   weigh();
