@@ -57,9 +57,9 @@ build_tests() {
   configure release CARAT_BUILD_TESTS:BOOL=ON && build release all
 }
 
-# Tests of one instruction set have its name at the end of theirs.
+# Tests of one instruction set have its name at the end of theirs; ctest may add a comment to a name.
 levels=(scalar avx2 avxvnni avx512vnni avx512bf16)
-level_tests() { local IFS='|' && echo "[/_]($*)\$"; }
+level_tests() { local IFS='|' && echo "[/_]($*)( |\$)"; }
 
 # Each instruction set by itself, forced, with a line from the program that proves it is the one in use. One that
 # this CPU lacks is said to be missing; it counts neither as passed nor as failed.
