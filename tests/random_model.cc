@@ -1,10 +1,12 @@
 #include "tests/random_model.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <random>
@@ -165,10 +167,14 @@ std::string write_random_model(const std::string& name, const TypeOf& type_of, u
     }
   }
   const std::string path = testing::TempDir() + "carat_parity_" + name + ".gguf";
+  // Tests run side by side and some share a model: it appears at once, whole.
+  const std::string unfinished = path + "." + std::to_string(::getpid());
   const auto bytes = writer.finish();
-  std::ofstream file(path, std::ios::binary);
+  std::ofstream file(unfinished, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  EXPECT_TRUE(file.good()) << path;
+  file.close();
+  EXPECT_TRUE(file.good()) << unfinished;
+  std::filesystem::rename(unfinished, path);
   return path;
 }
 

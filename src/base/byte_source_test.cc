@@ -1,7 +1,9 @@
 #include "base/byte_source.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -19,7 +21,8 @@ class ByteSourceFile : public testing::Test {
 
   void write(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
 
-  const std::string path_ = testing::TempDir() + "byte_source_test";
+  const std::string path_ =
+      testing::TempDir() + fmt::format("byte_source_test.{}", ::getpid());  // tests run side by side
 };
 
 TEST_F(ByteSourceFile, GivesTheBytesAtAnOffset) {
