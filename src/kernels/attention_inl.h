@@ -109,29 +109,37 @@ inline void score_panel(const float* const* queries, const std::byte* keys, std:
   for (int q = 0; q < Queries; ++q) store(scores[q] + first_slot, sums[q]);
 }
 
+// The lanes of panel `panel` that the slots take, each in [0, 16].
+struct Lanes {
+  int begin, end;
+};
+inline Lanes lanes_in_panel(Slots slots, std::size_t panel) {
+  const auto lane = [&](std::size_t slot) {
+    const std::size_t start = panel * kKvPanelKeys;
+    const std::size_t inside = slot > start ? slot - start : 0;
+    return static_cast<int>(inside < kKvPanelKeys ? inside : kKvPanelKeys);
+  };
+  return {lane(slots.begin), lane(slots.end)};
+}
+
 // Turns the scores of one query's visible slots into exp(score - maximum), zeros elsewhere, and moves its
 // maximum, weight and values to the new maximum.
 inline void softmax_step(float* scores, Slots slots, std::size_t head_dim, AttentionPartial& partial) {
   F32x16 panels[kPanels];
   F32x16 best = set1(kNoKey);
   for (std::size_t p = 0; p < kPanels; ++p) {
-    const std::size_t start = p * kKvPanelKeys;
-    const int begin = slots.begin > start ? static_cast<int>(slots.begin - start) : 0;
-    const int end = slots.end > start ? static_cast<int>(slots.end - start) : 0;
-    panels[p] =
-        select_lanes(begin < 16 ? begin : 16, end < 16 ? end : 16, load(scores + start), set1(kNoKey));
+    const Lanes lanes = lanes_in_panel(slots, p);
+    panels[p] = select_lanes(lanes.begin, lanes.end, load(scores + p * kKvPanelKeys), set1(kNoKey));
     best = max(best, panels[p]);
   }
   const float block_maximum = reduce_max(best);
   const float maximum = partial.maximum > block_maximum ? partial.maximum : block_maximum;
   F32x16 sum = set1(0.0F);
   for (std::size_t p = 0; p < kPanels; ++p) {
-    const std::size_t start = p * kKvPanelKeys;
-    const int begin = slots.begin > start ? static_cast<int>(slots.begin - start) : 0;
-    const int end = slots.end > start ? static_cast<int>(slots.end - start) : 0;
-    const F32x16 weight = select_lanes(begin < 16 ? begin : 16, end < 16 ? end : 16,
-                                       exp(sub(panels[p], set1(maximum))), set1(0.0F));
-    store(scores + start, weight);
+    const Lanes lanes = lanes_in_panel(slots, p);
+    const F32x16 weight =
+        select_lanes(lanes.begin, lanes.end, exp(sub(panels[p], set1(maximum))), set1(0.0F));
+    store(scores + p * kKvPanelKeys, weight);
     sum = add(sum, weight);
   }
   const float block_weight = reduce_add(sum);
