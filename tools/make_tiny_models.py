@@ -45,7 +45,7 @@ MODELS = {
         hidden_size=40, intermediate_size=56, num_hidden_layers=8, num_attention_heads=4, num_key_value_heads=2,
         head_dim=8, vocab_size=128, sliding_window=16, query_pre_attn_scalar=10, rope_factor=8.0, form="flat",
         tokens=90),
-    # the text model of a multimodal checkpoint in bf16, as published, whose image tower is left alone
+    # the text model of a multimodal checkpoint in bf16, as published, without its image tower
     "wrapped": dict(
         hidden_size=32, intermediate_size=44, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1,
         head_dim=24, vocab_size=83, sliding_window=9, query_pre_attn_scalar=24, rope_factor=8.0,
@@ -179,8 +179,6 @@ def write_model(name, spec, seed):
         state = {key: value.to(stored_type) for key, value in model.state_dict().items() if key != "lm_head.weight"}
         if spec["form"] == "wrapped":
             state = {"language_model." + key: value for key, value in state.items()}
-            state["vision_tower.vision_model.post_layernorm.weight"] = torch.ones(4)
-            state["multi_modal_projector.mm_soft_emb_norm.weight"] = torch.ones(4)
         safetensors.torch.save_file({key: value.contiguous() for key, value in state.items()},
                                     folder / "model.safetensors", metadata={"format": "pt"})
         config = wrapped_config(spec) if spec["form"] == "wrapped" else older_config(spec)

@@ -46,7 +46,7 @@ std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaCon
           {"query_scale", shortest(config.query_scale)},
           {"instruction_tuned", config.instruction_tuned},
           {"instruction_tuned_source", json::string(config.instruction_tuned_source)},
-          {"has_vision", config.has_vision}};
+          {"has_vision", config.vision.has_value()}};
 }
 
 std::string shown(const json::value& value) {

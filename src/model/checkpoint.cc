@@ -8,7 +8,9 @@
 
 namespace carat::model {
 
-Result<Checkpoint> Checkpoint::open(const std::string& path) { return CheckpointReader(path).open(); }
+Result<Checkpoint> Checkpoint::open(const std::string& path, const CheckpointOptions& options) {
+  return CheckpointReader(path, options).open();
+}
 
 bool Checkpoint::has(TensorId id, std::size_t layer) const {
   const std::size_t index = layer * kTensorIdCount + static_cast<std::size_t>(id);

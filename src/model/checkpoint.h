@@ -13,6 +13,7 @@
 #include "formats/tensor_directory.h"
 #include "model/config.h"
 #include "model/tensor_table.h"
+#include "model/vision_tensors.h"
 #include "tensor/stored_tensor.h"
 
 namespace carat::model {
@@ -29,19 +30,29 @@ struct TokenizerJson {
   std::string path;
 };
 
+// Where the image tower of a model comes from.
+struct CheckpointOptions {
+  // A projector file (mmproj). Empty: the tower inside the model's files, or the projector file beside a GGUF
+  // file. kNoMmproj: no tower, even if there is one.
+  std::string mmproj = {};
+};
+inline constexpr std::string_view kNoMmproj = "none";
+
 // An opened model: configuration and the places of all tensors, checked against each other; no weight is read
 // yet. Owns the open files, so it must outlive the StoredTensors it gives out.
 class Checkpoint {
  public:
   // `path` is a GGUF file or any shard of one, a folder with config.json and safetensors, or a safetensors
   // file beside its config.json. kNotFound when it does not exist; kInvalidModel, naming file, field or
-  // tensor, expected and actual, when anything is missing, unknown, repeated or of another shape. Image
-  // towers inside the files are accepted and left alone.
-  static Result<Checkpoint> open(const std::string& path);
+  // tensor, expected and actual, when anything is missing, unknown, repeated or of another shape, in
+  // an image tower too; kUsage when a projector file is named for a model that has a tower inside.
+  static Result<Checkpoint> open(const std::string& path, const CheckpointOptions& options = {});
 
   const std::string& path() const { return path_; }
   const GemmaConfig& config() const { return config_; }
-  const formats::TensorDirectory& files() const { return directory_; }  // everything, image towers included
+  const formats::TensorDirectory& files() const {
+    return directory_;
+  }  // everything, the image tower included
 
   // Whether the checkpoint has it; always true but for optional tensors. `layer` is 0 for those outside
   // layers.
@@ -59,6 +70,11 @@ class Checkpoint {
   // beside it.
   Result<std::variant<VocabularyArrays, TokenizerJson>> vocabulary() const;
 
+  // Null when the model is text-only; config().vision tells the same.
+  const VisionTensors* vision() const { return vision_ ? &*vision_ : nullptr; }
+  // Why a projector file that lies beside the model was not taken; else empty.
+  const std::string& vision_remark() const { return vision_remark_; }
+
   // As written in the files. Only to be looked at: it is a program, and Carat runs none from a model.
   const std::optional<std::string>& chat_template() const { return chat_template_; }
 
@@ -71,7 +87,9 @@ class Checkpoint {
   formats::TensorDirectory directory_;
   std::vector<std::optional<tensor::StoredTensor>> tensors_;  // [layers, kTensorIdCount]
   float norm_offset_ = 0.0F;                                  // what turns a stored norm into its gain
-  std::optional<formats::GgufFile> gguf_;                     // its metadata; the tensors are in directory_
+  std::optional<VisionTensors> vision_;
+  std::string vision_remark_;
+  std::optional<formats::GgufFile> gguf_;  // its metadata; the tensors are in directory_
   std::optional<std::string> tokenizer_json_;
   std::optional<std::string> chat_template_;
 };

@@ -101,16 +101,6 @@ TEST_F(CheckpointTest, AHeadOfItsOwnIsUsed) {
                {"expected shape [12, 8], found [8]"});
 }
 
-TEST_F(CheckpointTest, ImageTowersInTheFileAreLeftAlone) {
-  const auto checkpoint = open({.add = [](GgufWriter& writer) {
-    add_vector(writer, "v.post_layernorm.weight", 5);
-    add_vector(writer, "mm.mm_soft_emb_norm.weight", 3);
-  }});
-  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
-  EXPECT_TRUE(checkpoint->config().has_vision);
-  EXPECT_FALSE(open({})->config().has_vision);
-}
-
 TEST_F(CheckpointTest, VocabularyMayBeShorterOrLongerThanTheEmbedding) {
   for (const std::size_t pieces : {5U, 12U, 20U}) {
     const auto checkpoint = open({.pieces = pieces});
@@ -198,9 +188,7 @@ TEST_P(TransformersCheckpoint, OpensAsFolderAndAsFile) {
   }
 }
 
-TEST_F(TransformersCheckpoint, VisionAndTokenizer) {
-  EXPECT_TRUE(Checkpoint::open(folder("wrapped"))->config().has_vision);
-  EXPECT_FALSE(Checkpoint::open(folder("odd_sizes"))->config().has_vision);
+TEST_F(TransformersCheckpoint, Tokenizer) {
   const auto chat = Checkpoint::open(folder("chat"));
   ASSERT_TRUE(chat);
   const auto vocabulary = chat->vocabulary();

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "model/config_checker.h"
 #include "tensor/half.h"
 
 namespace carat::model {
@@ -22,26 +23,6 @@ constexpr float kMaxTheta = 1e9F;
 constexpr float kMaxFactor = 1024.0F;
 constexpr float kMaxQueryScale = 16.0F;
 
-class Checker {
- public:
-  explicit Checker(std::string_view file) : file_(file) {}
-
-  Result<> count(std::string_view field, std::size_t value, std::size_t least, std::size_t most) const {
-    if (value >= least && value <= most) return {};
-    return fail(ErrorKind::kInvalidModel, "{}: {}: expected {} to {}, found {}", file_, field, least, most,
-                value);
-  }
-  // Also refuses NaN.
-  Result<> number(std::string_view field, float value, float least, float most) const {
-    if (value >= least && value <= most) return {};
-    return fail(ErrorKind::kInvalidModel, "{}: {}: expected {} to {}, found {}", file_, field, least, most,
-                value);
-  }
-
- private:
-  std::string_view file_;
-};
-
 }  // namespace
 
 float GemmaConfig::embedding_scale() const {
@@ -50,11 +31,11 @@ float GemmaConfig::embedding_scale() const {
 }
 
 Result<> validate_layer_count(std::size_t layers, std::string_view file) {
-  return Checker(file).count("layers", layers, 1, kMaxLayers);
+  return ConfigChecker(file).count("layers", layers, 1, kMaxLayers);
 }
 
 Result<> validate(const GemmaConfig& config, std::string_view file) {
-  const Checker check(file);
+  const ConfigChecker check(file);
   CARAT_TRY_VOID(validate_layer_count(config.layers, file));
   CARAT_TRY_VOID(check.count("d_model", config.d_model, 1, kMaxWidth));
   CARAT_TRY_VOID(check.count("query heads", config.heads, 1, kMaxHeads));

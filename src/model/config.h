@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "model/vision_config.h"
 
 namespace carat::model {
 
@@ -46,7 +48,7 @@ struct GemmaConfig {
 
   bool instruction_tuned = false;             // trained on the turn format, as far as the files tell
   std::string instruction_tuned_source = {};  // what says so, e.g. "general.finetune is 'it'"
-  bool has_vision = false;                    // the checkpoint also holds an image tower
+  std::optional<VisionConfig> vision = {};    // of the checkpoint's image tower, where it has one
 
   bool is_global(std::size_t layer) const { return layer_kinds[layer] == LayerKind::kGlobal; }
   std::size_t q_width() const { return heads * head_dim; }
