@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace carat {
+
+using Sha256Digest = std::array<std::byte, 32>;
+
+// SHA-256 of bytes that come piece by piece.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::span<const std::byte> bytes);
+  Sha256Digest finish();  // once, after the last update
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+Sha256Digest sha256(std::span<const std::byte> bytes);
+
+// Sixty-four lower-case hexadecimal digits.
+std::string to_hex(const Sha256Digest& digest);
+
+}  // namespace carat
