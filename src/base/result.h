@@ -15,6 +15,7 @@ enum class ErrorKind {
   kNotFound,      // the model, or a file named by the user, does not exist
   kInvalidModel,  // the model exists but is damaged, foreign or inconsistent
   kDoesNotFit,    // not enough memory
+  kNetwork,       // no connection, or a server that fails or does not keep to the protocol
   kDiskFull,      // no space left while writing
   kInterrupted,   // Ctrl-C
   kClosedPipe,    // the reader of our output went away
