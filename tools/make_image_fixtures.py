@@ -99,6 +99,7 @@ def pictures():
     yield "pixel.png", image(photo(1, 1)), {}
     yield "photo.webp", rgb, {"lossless": True}
     yield "alpha.webp", image(alpha), {"lossless": True, "exact": True}
+    yield "photo.avif", rgb, {"quality": 100, "subsampling": "4:4:4"}
     yield "photo.gif", rgb.quantize(31), {}
     frames = [image(photo(20 + i, 14)[:, :20].copy()).quantize(8 + 4 * i) for i in range(3)]
     yield "animated.gif", frames[0], {"save_all": True, "append_images": frames[1:], "duration": 50}
