@@ -4,6 +4,7 @@
 #include <iterator>
 #include <ranges>
 
+#include "base/check.h"
 #include "base/checked_math.h"
 
 namespace carat::formats {
@@ -87,7 +88,8 @@ void GgufWriter::add_tensor(std::string_view name, tensor::ElementType type,
   append_string(descriptions_, name);
   append_number(descriptions_, static_cast<std::uint32_t>(shape.size()));
   for (const std::uint64_t extent : std::views::reverse(shape)) append_number(descriptions_, extent);
-  append_number(descriptions_, tensor::info(type).ggml_id);
+  CARAT_CHECK(tensor::info(type).ggml_id.has_value());
+  append_number(descriptions_, *tensor::info(type).ggml_id);
   append_number<std::uint64_t>(descriptions_, data_.size());
   append(data_, stored);
   ++tensors_;

@@ -9,7 +9,7 @@ namespace carat::kernels {
 namespace {
 
 template <unsigned LowBits, unsigned HighBits, bool Table, bool HasMin, bool HasSub, int Block,
-          int OffsetBits>
+          int OffsetBits, bool RowScaled = false>
 struct IntFormat {
   static constexpr unsigned kLowBits = LowBits;
   static constexpr unsigned kHighBits = HighBits;
@@ -19,6 +19,7 @@ struct IntFormat {
   static constexpr int kBlock = Block;
   // Codes stand for code - 2^OffsetBits; negative: there is no offset.
   static constexpr int kOffsetBits = OffsetBits;
+  static constexpr bool kRowScaled = RowScaled;         // one scale a row, applied to its finished sum
   static constexpr bool kFull = LowBits == 8 || Table;  // codes use all 8 bits
 };
 
@@ -85,6 +86,7 @@ inline BlockScales<F> group_scales(const PanelJob& job, std::size_t group) {
   constexpr int kBlocks = 32 / F::kBlock;
   const tensor::PanelLayout& layout = *job.layout;
   BlockScales<F> out;
+  if constexpr (F::kRowScaled) return out;
   for (int b = 0; b < kBlocks; ++b) {
     const std::size_t block = group * kBlocks + static_cast<std::size_t>(b);
     out.scale[b] = block_scale<F>(job.panel + layout.scale_at, job.panel + layout.sub_at, block);
@@ -117,7 +119,9 @@ inline void add_group(const Bytes (&quads)[8], const BlockScales<F>& scales, con
     }
     CARAT_UNROLL
     for (int r = 0; r < Rows; ++r) {
-      sums[r] = fma(to_f32(dots[r]), mul(scales.scale[b], set1(a[r].scale)), sums[r]);
+      const F32x16 activation_scale = set1(a[r].scale);
+      const F32x16 scale = F::kRowScaled ? activation_scale : mul(scales.scale[b], activation_scale);
+      sums[r] = fma(to_f32(dots[r]), scale, sums[r]);
       if constexpr (F::kHasMin) {
         const float sum = kBlocks == 1 ? a[r].scaled_sum : a[r].scaled_half_sums[b];
         sums[r] = fma(scales.min[b], set1(sum), sums[r]);
@@ -135,6 +139,13 @@ inline void store_lanes(const PanelJob& job, std::size_t row, F32x16 values) {
   }
 }
 
+// The sums of the 16 rows times the rows' scales, in the types that have them.
+template <bool RowScaled>
+inline F32x16 row_scaled(const PanelJob& job, F32x16 sums) {
+  if constexpr (!RowScaled) return sums;
+  return mul(sums, load(reinterpret_cast<const float*>(job.panel + job.layout->row_scale_at)));
+}
+
 // Few rows: codes go from memory to the dot product in registers, since reading them is the cost.
 template <class F, int Rows>
 inline void multiply_streaming(const PanelJob& job) {
@@ -150,7 +161,8 @@ inline void multiply_streaming(const PanelJob& job) {
     low += F::kLowBits * kVector;
     high += F::kHighBits * kVector;
   }
-  for (std::size_t r = 0; r < Rows && r < job.row_count; ++r) store_lanes(job, r, sums[r]);
+  for (std::size_t r = 0; r < Rows && r < job.row_count; ++r)
+    store_lanes(job, r, row_scaled<F::kRowScaled>(job, sums[r]));
 }
 
 // Many rows: the panel is unpacked once, then each tile of rows runs over it.
@@ -168,7 +180,7 @@ inline void multiply_unpacked(const PanelJob& job) {
     for (std::size_t q = 0; q < 8; ++q) store_bytes(codes + (group * 8 + q) * kVector, quads[q]);
     const BlockScales<F> block = group_scales<F>(job, group);
     for (std::size_t b = 0; b < kBlocks; ++b) {
-      store(scales + (group * kBlocks + b) * 16, block.scale[b]);
+      if constexpr (!F::kRowScaled) store(scales + (group * kBlocks + b) * 16, block.scale[b]);
       if constexpr (F::kHasMin) store(mins + (group * kBlocks + b) * 16, block.min[b]);
     }
   }
@@ -181,13 +193,13 @@ inline void multiply_unpacked(const PanelJob& job) {
       for (std::size_t q = 0; q < 8; ++q) quads[q] = load_bytes(codes + (group * 8 + q) * kVector);
       BlockScales<F> block;
       for (std::size_t b = 0; b < kBlocks; ++b) {
-        block.scale[b] = load(scales + (group * kBlocks + b) * 16);
+        if constexpr (!F::kRowScaled) block.scale[b] = load(scales + (group * kBlocks + b) * 16);
         if constexpr (F::kHasMin) block.min[b] = load(mins + (group * kBlocks + b) * 16);
       }
       add_group<F, kGemmRows>(quads, block, job.activations + tile + group * kActivationTile, sums);
     }
     for (std::size_t r = 0; r < kGemmRows && first + r < job.row_count; ++r)
-      store_lanes(job, first + r, sums[r]);
+      store_lanes(job, first + r, row_scaled<F::kRowScaled>(job, sums[r]));
   }
 }
 
@@ -218,9 +230,11 @@ void int_panel(const PanelJob& job) {
     case kQ6_K: return multiply<IntFormat<4, 2, false, false, true, 16, 5>>(job);
     case kIQ4_NL: return multiply<IntFormat<4, 0, true, false, false, 32, 7>>(job);
     case kIQ4_XS: return multiply<IntFormat<4, 0, true, false, true, 32, 7>>(job);
+    case kInt4: return multiply<IntFormat<4, 0, false, false, false, 32, 3, true>>(job);
     case kF32:
     case kF16:
-    case kBF16: return;  // float_panel's
+    case kBF16:
+    case kSFP8: return;  // float_panel's
   }
 }
 

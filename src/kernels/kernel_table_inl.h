@@ -17,13 +17,14 @@ namespace {
 
 void panel(const PanelJob& job) {
   switch (job.layout->type) {
-    case tensor::ElementType::kF32: return multiply_all_rows<F32Weights>(job);
-    case tensor::ElementType::kF16: return multiply_all_rows<F16Weights>(job);
+    case tensor::ElementType::kF32: return multiply_all_rows<F32Weights>(job, job.panel);
+    case tensor::ElementType::kF16: return multiply_all_rows<F16Weights>(job, job.panel);
 #ifdef __AVX512BF16__
     case tensor::ElementType::kBF16: return bf16_dot_panel(job);
 #else
-    case tensor::ElementType::kBF16: return multiply_all_rows<BF16Weights>(job);
+    case tensor::ElementType::kBF16: return multiply_all_rows<BF16Weights>(job, job.panel);
 #endif
+    case tensor::ElementType::kSFP8: return multiply_sfp8(job);
     default: return int_panel(job);
   }
 }

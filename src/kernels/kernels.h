@@ -44,8 +44,9 @@ struct PanelJob {
 };
 
 // Integer types: room for one panel with its codes one byte each and its scales and mins in f32. Float types:
-// room for 4 rows of activations rounded to bfloat16.
+// room for 4 rows of activations rounded to bfloat16, or for a panel of SFP8 decoded into bfloat16.
 constexpr std::size_t scratch_bytes(const tensor::PanelLayout& layout) {
+  if (layout.type == tensor::ElementType::kSFP8) return (layout.columns + 3) / 4 * 128;
   if (layout.is_float) return 4 * ((layout.columns + 31) / 32 * 64);
   return layout.columns * 16 + layout.columns / layout.block * 2 * 64;
 }

@@ -38,16 +38,12 @@ struct Weights {
 
   Weights(StoredRows rows) : layout(tensor::panel_layout(rows.type, rows.columns)), stored(std::move(rows)) {
     panel = *HugeBuffer::allocate(layout.bytes);
-    CARAT_CHECK(tensor::pack_panel(layout, stored.bytes, stored.count(), panel.bytes()));
+    CARAT_CHECK(tensor::pack_panel(layout, stored.bytes, stored.count(), stored.row_scales, panel.bytes()));
   }
 
   // The row's values, and for types with a min how far that min moved each of them: the kernel adds scale *
   // code and min apart, so rounding is bounded by both and not by their sum.
-  std::vector<float> values(std::size_t row) const {
-    std::vector<float> out(layout.columns);
-    tensor::dequantize(layout.type, stored.rows(row, 1), out);
-    return out;
-  }
+  std::vector<float> values(std::size_t row) const { return stored.values(row); }
   std::vector<double> mins(std::size_t row) const {
     std::vector<double> out(layout.columns, 0.0);
     if (!layout.has_min) return out;
@@ -253,7 +249,8 @@ std::vector<Expected> float_oracle(const Weights& weights, std::span<const float
 TEST_P(PanelTest, FloatTypesAgreeWithF64AtEveryTailLength) {
   std::vector<std::size_t> widths = {72, 256, 640, 1152, 4304};
   for (std::size_t columns = 1; columns <= 67; ++columns) widths.push_back(columns);
-  for (const ElementType type : {ElementType::kF32, ElementType::kF16, ElementType::kBF16}) {
+  for (const ElementType type :
+       {ElementType::kF32, ElementType::kF16, ElementType::kBF16, ElementType::kSFP8}) {
     for (const std::size_t columns : widths) {
       SCOPED_TRACE(testing::Message() << tensor::info(type).name << ", " << columns << " columns");
       const Weights weights(random_stored_rows(type, kPanelRows, columns, columns));

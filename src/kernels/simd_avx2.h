@@ -93,14 +93,6 @@ inline __m256 widen_bf16(__m128i a) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(a), 16));
 }
 inline F32x16 load_bf16(const void* at) { return {widen_bf16(load_128(at, 0)), widen_bf16(load_128(at, 1))}; }
-inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
-  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xFFFF0000U));
-  const __m256i low = load_256(at, 0);
-  const __m256i high = load_256(at, 1);
-  even = {_mm256_castsi256_ps(_mm256_slli_epi32(low, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(high, 16))};
-  odd = {_mm256_castsi256_ps(_mm256_and_si256(low, upper)),
-         _mm256_castsi256_ps(_mm256_and_si256(high, upper))};
-}
 inline void store_f16(void* at, F32x16 a) {
   constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   _mm_storeu_si128(static_cast<__m128i*>(at), _mm256_cvtps_ph(a.low, kNearest));
@@ -155,11 +147,44 @@ template <int Shift, int Mask>
 inline __m256i shift_and_half(__m256i a) {
   if constexpr (Shift > 0) a = _mm256_srli_epi16(a, Shift);
   if constexpr (Shift < 0) a = _mm256_slli_epi16(a, -Shift);
-  return _mm256_and_si256(a, _mm256_set1_epi8(Mask));
+  return _mm256_and_si256(a, _mm256_set1_epi8(static_cast<char>(Mask)));
 }
 template <int Shift, int Mask>
 inline Bytes shift_and(Bytes a) {
   return {shift_and_half<Shift, Mask>(a.low), shift_and_half<Shift, Mask>(a.high)};
+}
+template <int Mask>
+inline Bytes bit_and(Bytes a) {
+  const __m256i mask = _mm256_set1_epi8(static_cast<char>(Mask));
+  return {_mm256_and_si256(a.low, mask), _mm256_and_si256(a.high, mask)};
+}
+template <int Value>
+inline Bytes set1_bytes() {
+  return {_mm256_set1_epi8(Value), _mm256_set1_epi8(Value)};
+}
+inline Bytes add_bytes(Bytes a, Bytes b) {
+  return {_mm256_add_epi8(a.low, b.low), _mm256_add_epi8(a.high, b.high)};
+}
+template <int Limit>
+inline Bytes min_bytes(Bytes a) {
+  const __m256i limit = _mm256_set1_epi8(Limit);
+  return {_mm256_min_epu8(a.low, limit), _mm256_min_epu8(a.high, limit)};
+}
+inline Bytes where_not_zero(Bytes tested, Bytes a) {
+  const __m256i zero = _mm256_setzero_si256();
+  return {_mm256_andnot_si256(_mm256_cmpeq_epi8(tested.low, zero), a.low),
+          _mm256_andnot_si256(_mm256_cmpeq_epi8(tested.high, zero), a.high)};
+}
+inline void interleave(Bytes low, Bytes high, Bytes& first, Bytes& second) {
+  first = {_mm256_unpacklo_epi8(low.low, high.low), _mm256_unpacklo_epi8(low.high, high.high)};
+  second = {_mm256_unpackhi_epi8(low.low, high.low), _mm256_unpackhi_epi8(low.high, high.high)};
+}
+inline void split_bf16_pairs(Bytes pairs, F32x16& even, F32x16& odd) {
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xFFFF0000U));
+  even = {_mm256_castsi256_ps(_mm256_slli_epi32(pairs.low, 16)),
+          _mm256_castsi256_ps(_mm256_slli_epi32(pairs.high, 16))};
+  odd = {_mm256_castsi256_ps(_mm256_and_si256(pairs.low, upper)),
+         _mm256_castsi256_ps(_mm256_and_si256(pairs.high, upper))};
 }
 inline Bytes bit_or(Bytes a, Bytes b) {
   return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};

@@ -68,11 +68,6 @@ inline F32x16 load_f16(const void* at) { return {_mm512_cvtph_ps(load_256(at))};
 inline F32x16 load_bf16(const void* at) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_256(at)), 16))};
 }
-inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
-  const __m512i pairs = _mm512_loadu_si512(at);
-  even.v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
-  odd.v = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
-}
 inline void store_f16(void* at, F32x16 a) {
   _mm256_storeu_si256(static_cast<__m256i*>(at),
                       _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -109,7 +104,31 @@ inline Bytes shift_and(Bytes a) {
   __m512i shifted = a.v;
   if constexpr (Shift > 0) shifted = _mm512_srli_epi16(a.v, Shift);
   if constexpr (Shift < 0) shifted = _mm512_slli_epi16(a.v, -Shift);
-  return {_mm512_and_si512(shifted, _mm512_set1_epi8(Mask))};
+  return {_mm512_and_si512(shifted, _mm512_set1_epi8(static_cast<char>(Mask)))};
+}
+template <int Mask>
+inline Bytes bit_and(Bytes a) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(Mask)))};
+}
+template <int Value>
+inline Bytes set1_bytes() {
+  return {_mm512_set1_epi8(Value)};
+}
+inline Bytes add_bytes(Bytes a, Bytes b) { return {_mm512_add_epi8(a.v, b.v)}; }
+template <int Limit>
+inline Bytes min_bytes(Bytes a) {
+  return {_mm512_min_epu8(a.v, _mm512_set1_epi8(Limit))};
+}
+inline Bytes where_not_zero(Bytes tested, Bytes a) {
+  return {_mm512_maskz_mov_epi8(_mm512_test_epi8_mask(tested.v, tested.v), a.v)};
+}
+inline void interleave(Bytes low, Bytes high, Bytes& first, Bytes& second) {
+  first = {_mm512_unpacklo_epi8(low.v, high.v)};
+  second = {_mm512_unpackhi_epi8(low.v, high.v)};
+}
+inline void split_bf16_pairs(Bytes pairs, F32x16& even, F32x16& odd) {
+  even.v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs.v, 16));
+  odd.v = _mm512_castsi512_ps(_mm512_and_si512(pairs.v, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
 }
 inline Bytes bit_or(Bytes a, Bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
 inline Bytes look_up(const std::uint8_t* table, Bytes a) {

@@ -109,14 +109,6 @@ inline F32x16 load_bf16(const void* at) {
   const Halves<16> halves = load_halves<16>(at);
   return each_lane<F32x16>([&](int i) { return tensor::bf16_to_f32(halves.lane[i]); });
 }
-// 32 bfloat16 as pairs: even elements to `even`, odd ones to `odd`.
-inline void load_bf16_pairs(const void* at, F32x16& even, F32x16& odd) {
-  const Halves<32> halves = load_halves<32>(at);
-  for (std::size_t i = 0; i < 16; ++i) {
-    even.lane[i] = tensor::bf16_to_f32(halves.lane[2 * i]);
-    odd.lane[i] = tensor::bf16_to_f32(halves.lane[2 * i + 1]);
-  }
-}
 inline void store_f16(void* at, F32x16 v) {
   const auto halves = each_lane<Halves<16>>([&](int i) { return tensor::f32_to_f16(v.lane[i]); });
   std::memcpy(at, halves.lane, sizeof halves.lane);
@@ -174,6 +166,47 @@ inline Bytes load_bytes(const void* at) {
   return out;
 }
 inline void store_bytes(void* at, Bytes v) { std::memcpy(at, v.lane, 64); }
+template <int Mask>
+inline Bytes bit_and(Bytes v) {
+  for (int i = 0; i < 64; ++i) v.lane[i] &= Mask;
+  return v;
+}
+template <int Value>
+inline Bytes set1_bytes() {
+  Bytes out;
+  std::memset(out.lane, Value, 64);
+  return out;
+}
+inline Bytes add_bytes(Bytes a, Bytes b) {
+  for (int i = 0; i < 64; ++i) a.lane[i] = static_cast<std::uint8_t>(a.lane[i] + b.lane[i]);
+  return a;
+}
+template <int Limit>
+inline Bytes min_bytes(Bytes v) {
+  for (int i = 0; i < 64; ++i) v.lane[i] = v.lane[i] < Limit ? v.lane[i] : Limit;
+  return v;
+}
+// v where `tested` is not zero, zero elsewhere
+inline Bytes where_not_zero(Bytes tested, Bytes v) {
+  for (int i = 0; i < 64; ++i) v.lane[i] = tested.lane[i] != 0 ? v.lane[i] : 0;
+  return v;
+}
+// Pairs (low, high) of the first 8 bytes of each 16 to `first`, of the last 8 to `second`.
+inline void interleave(Bytes low, Bytes high, Bytes& first, Bytes& second) {
+  for (int i = 0; i < 64; ++i) {
+    Bytes& out = i % 16 < 8 ? first : second;
+    out.lane[i / 16 * 16 + i % 8 * 2] = low.lane[i];
+    out.lane[i / 16 * 16 + i % 8 * 2 + 1] = high.lane[i];
+  }
+}
+// 32 bfloat16 as pairs: even elements to `even`, odd ones to `odd`.
+inline void split_bf16_pairs(Bytes pairs, F32x16& even, F32x16& odd) {
+  const Halves<32> halves = load_halves<32>(pairs.lane);
+  for (std::size_t i = 0; i < 16; ++i) {
+    even.lane[i] = tensor::bf16_to_f32(halves.lane[2 * i]);
+    odd.lane[i] = tensor::bf16_to_f32(halves.lane[2 * i + 1]);
+  }
+}
 // (each byte shifted right by Shift, left when negative) & Mask
 template <int Shift, int Mask>
 inline Bytes shift_and(Bytes v) {

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "tensor/half.h"
+#include "tensor/sfp8.h"
 
 // Layouts follow ggml-common.h, the order of the operations dequantize_row_* of ggml-quants.c, so that
 // results agree with ggml's to the bit. All numbers are little-endian; a nibble pair is (low = byte & 15,
@@ -204,9 +205,18 @@ void decode_iq4_xs(Bytes block, float* out) {
   }
 }
 
+// Two's complement nibbles, the low one first
+void decode_int4(Bytes block, float* out) {
+  for (int j = 0; j < 16; ++j) {
+    out[2 * j] = static_cast<float>((low_nibble(block[j]) ^ 8) - 8);
+    out[2 * j + 1] = static_cast<float>((high_nibble(block[j]) ^ 8) - 8);
+  }
+}
+
 void decode_f32(Bytes block, float* out) { *out = load<float>(block); }
 void decode_f16(Bytes block, float* out) { *out = f16_at(block); }
 void decode_bf16(Bytes block, float* out) { *out = bf16_to_f32(load<std::uint16_t>(block)); }
+void decode_sfp8(Bytes block, float* out) { *out = sfp8_to_f32(*block); }
 
 using DecodeBlock = void (*)(Bytes, float*);
 
@@ -228,6 +238,8 @@ DecodeBlock decoder_of(ElementType type) {
     case kQ6_K: return decode_q6_k;
     case kIQ4_NL: return decode_iq4_nl;
     case kIQ4_XS: return decode_iq4_xs;
+    case kInt4: return decode_int4;
+    case kSFP8: return decode_sfp8;
   }
   return nullptr;
 }
@@ -245,6 +257,13 @@ void dequantize(ElementType type, std::span<const std::byte> stored, std::span<f
   for (std::size_t b = 0; b < blocks; ++b) {
     decode_block(bytes + b * layout.block_bytes, out.data() + b * layout.block_values);
   }
+}
+
+void apply_row_scales(std::span<const float> row_scales, std::span<float> values) {
+  if (row_scales.empty()) return;
+  const std::size_t columns = values.size() / row_scales.size();
+  CARAT_CHECK(columns * row_scales.size() == values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= row_scales[i / columns];
 }
 
 }  // namespace carat::tensor

@@ -115,7 +115,27 @@ TEST(Dequantize, AgreesWithTheReferenceOnRandomBlocksAndExtremeScales) {
           << "value " << i << ": " << values[i] << " against " << expected[i];
     }
   }
-  EXPECT_EQ(seen.size(), kElementTypeCount - 3);  // all but the plain floats
+  EXPECT_EQ(seen.size(), kElementTypeCount - 5);  // all of ggml's but the plain floats
+}
+
+// Two's complement, the low nibble first; the scale comes from elsewhere.
+TEST(Dequantize, Int4HoldsEveryCode) {
+  std::vector<std::uint8_t> stored;
+  std::vector<float> expected;
+  for (int code = -8; code < 8; ++code) {
+    stored.push_back(static_cast<std::uint8_t>((code & 15) | ((-code - 1) & 15) << 4));
+    expected.push_back(static_cast<float>(code));
+    expected.push_back(static_cast<float>(-code - 1));
+  }
+  EXPECT_EQ(decode(ElementType::kInt4, stored, 32), expected);
+}
+
+TEST(Dequantize, RowScalesMultiplyWholeRows) {
+  std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  apply_row_scales({}, values);
+  EXPECT_EQ(values, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  apply_row_scales(std::vector<float>{2.0F, -0.5F}, values);
+  EXPECT_EQ(values, (std::vector<float>{2, 4, 6, -2, -2.5F, -3}));
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ constexpr std::array<ElementTypeInfo, kElementTypeCount> kInfos = {{
     {kQ6_K, "Q6_K", 14, 256, 210},
     {kIQ4_NL, "IQ4_NL", 20, 32, 18},
     {kIQ4_XS, "IQ4_XS", 23, 256, 136},
+    {kInt4, "INT4", std::nullopt, 32, 16, true},
+    {kSFP8, "SFP8", std::nullopt, 1, 1, true},
 }};
 
 }  // namespace

@@ -25,15 +25,20 @@ enum class ElementType : std::uint8_t {
   kQ6_K,
   kIQ4_NL,
   kIQ4_XS,
+  kInt4,
+  kSFP8,
 };
-inline constexpr std::size_t kElementTypeCount = 15;
+inline constexpr std::size_t kElementTypeCount = 17;
 
 struct ElementTypeInfo {
   ElementType type;
-  std::string_view name;     // as GGUF tools print it, e.g. "Q4_K"
-  std::uint32_t ggml_id;     // the number GGUF files use
+  std::string_view name;  // as GGUF tools print it, e.g. "Q4_K"
+  // The number GGUF files use; nullopt: GGUF has no such type, only safetensors files hold it.
+  std::optional<std::uint32_t> ggml_id;
   std::size_t block_values;  // values per block: 1, 32 or 256
   std::size_t block_bytes;   // bytes per block
+  // A row's values are further multiplied by a scale that is stored apart (StoredTensor::row_scales).
+  bool row_scaled = false;
 };
 
 const ElementTypeInfo& info(ElementType type);

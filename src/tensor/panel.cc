@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/checked_math.h"
 #include "tensor/half.h"
+#include "tensor/sfp8.h"
 #include "tensor/stored_block.h"
 
 namespace carat::tensor {
@@ -38,9 +39,11 @@ IntFormat int_format(ElementType type) {
     case kQ6_K: return {4, 2, 32, false, false, true, 16, 256};
     case kIQ4_NL: return {4, 0, 0, true, false, false, 32, 32};
     case kIQ4_XS: return {4, 0, 0, true, false, true, 32, 256};
+    case kInt4: return {4, 0, 8, false, false, false, 32, 0};
     case kF32:
     case kF16:
-    case kBF16: break;
+    case kBF16:
+    case kSFP8: break;
   }
   CARAT_CHECK(false);
 }
@@ -125,9 +128,11 @@ bool pack_int_row(const PanelLayout& layout, const std::byte* stored, std::size_
     read_stored_block(layout.type, stored, block);
     stored += type.block_bytes;
     if (!is_finite_f16(block.scale) || !is_finite_f16(block.min)) return false;
-    const std::size_t scale_lane = (column / layout.scale_columns * kPanelRows + row) * 2;
-    store_u16(panel + layout.scale_at + scale_lane, block.scale);
-    if (layout.has_min) store_u16(panel + layout.min_at + scale_lane, block.min);
+    if (!layout.row_scaled) {
+      const std::size_t scale_lane = (column / layout.scale_columns * kPanelRows + row) * 2;
+      store_u16(panel + layout.scale_at + scale_lane, block.scale);
+      if (layout.has_min) store_u16(panel + layout.min_at + scale_lane, block.min);
+    }
     if (layout.has_sub) {
       for (std::size_t sub = 0; sub < type.block_values / layout.block; ++sub) {
         const std::size_t lane = (column / layout.block + sub) * kPanelRows + row;
@@ -147,7 +152,10 @@ bool pack_int_row(const PanelLayout& layout, const std::byte* stored, std::size_
 
 bool pack_float_row(const PanelLayout& layout, const std::byte* stored, std::size_t row, std::byte* panel) {
   for (std::size_t c = 0; c < layout.columns; ++c) {
-    if (layout.type == kF32) {
+    if (layout.type == kSFP8) {
+      if (stored[c] == std::byte{0x80}) return false;
+      panel[c / 4 * kVectorBytes + sfp8_place(row, c % 4)] = stored[c];
+    } else if (layout.type == kF32) {
       float value = 0;
       std::memcpy(&value, stored + 4 * c, 4);
       if (!std::isfinite(value)) return false;
@@ -170,11 +178,19 @@ float unpack_float(const PanelLayout& layout, const std::byte* panel, std::size_
     std::memcpy(&value, panel + (column * kPanelRows + row) * 4, 4);
     return value;
   }
+  if (layout.type == kSFP8) {
+    const std::byte code = panel[column / 4 * kVectorBytes + sfp8_place(row, column % 4)];
+    return sfp8_to_f32(static_cast<std::uint8_t>(code));
+  }
   if (layout.type == kF16) return f16_to_f32(load_u16(panel + (column * kPanelRows + row) * 2));
   return bf16_to_f32(load_u16(panel + ((column / 2 * kPanelRows + row) * 2 + column % 2) * 2));
 }
 
 float unpack_int(const PanelLayout& layout, const std::byte* panel, std::size_t column, std::size_t row) {
+  const unsigned code = load_code(layout, panel, column, row);
+  const int value =
+      layout.table_codes ? kIq4Values[code] : static_cast<int>(code) - static_cast<int>(layout.code_offset);
+  if (layout.row_scaled) return static_cast<float>(value);
   const std::size_t scale_lane = (column / layout.scale_columns * kPanelRows + row) * 2;
   float scale = f16_to_f32(load_u16(panel + layout.scale_at + scale_lane));
   float min = layout.has_min ? f16_to_f32(load_u16(panel + layout.min_at + scale_lane)) : 0.0F;
@@ -183,10 +199,13 @@ float unpack_int(const PanelLayout& layout, const std::byte* panel, std::size_t 
     scale *= static_cast<float>(static_cast<std::int8_t>(panel[layout.sub_at + lane]));
     if (layout.has_min) min *= static_cast<float>(static_cast<std::int8_t>(panel[layout.sub_min_at + lane]));
   }
-  const unsigned code = load_code(layout, panel, column, row);
-  const int value =
-      layout.table_codes ? kIq4Values[code] : static_cast<int>(code) - static_cast<int>(layout.code_offset);
   return scale * static_cast<float>(value) + min;
+}
+
+// Ends the panel behind `bytes` of everything else.
+void add_row_scales(PanelLayout& layout, std::size_t bytes) {
+  layout.row_scale_at = round_up(bytes, kVectorBytes);
+  layout.bytes = layout.row_scale_at + (layout.row_scaled ? kPanelRows * sizeof(float) : 0);
 }
 
 }  // namespace
@@ -196,10 +215,13 @@ PanelLayout panel_layout(ElementType type, std::size_t columns) {
   PanelLayout layout;
   layout.type = type;
   layout.columns = columns;
+  layout.row_scaled = info(type).row_scaled;
   layout.is_float = info(type).block_values == 1;
   if (layout.is_float) {
-    const std::size_t padded = type == kBF16 ? round_up(columns, 2) : columns;
-    layout.bytes = round_up(padded * kPanelRows * info(type).block_bytes, kVectorBytes);
+    const std::size_t padded = type == kBF16   ? round_up(columns, 2)
+                               : type == kSFP8 ? round_up(columns, 4)
+                                               : columns;
+    add_row_scales(layout, padded * kPanelRows * info(type).block_bytes);
     return layout;
   }
   const IntFormat format = int_format(type);
@@ -212,28 +234,31 @@ PanelLayout panel_layout(ElementType type, std::size_t columns) {
   layout.block = format.block;
   layout.scale_columns = format.scale_columns;
   const std::size_t groups = columns / 32;
-  const std::size_t scale_bytes = columns / layout.scale_columns * kPanelRows * 2;
+  const std::size_t scale_bytes = layout.row_scaled ? 0 : columns / layout.scale_columns * kPanelRows * 2;
   const std::size_t sub_bytes = layout.has_sub ? columns / layout.block * kPanelRows : 0;
   layout.high_at = groups * layout.low_bits * kVectorBytes;
   layout.scale_at = layout.high_at + groups * layout.high_bits * kVectorBytes;
   layout.min_at = layout.scale_at + scale_bytes;
   layout.sub_at = layout.min_at + (layout.has_min ? scale_bytes : 0);
   layout.sub_min_at = layout.sub_at + sub_bytes;
-  layout.bytes = round_up(layout.sub_min_at + (layout.has_min ? sub_bytes : 0), kVectorBytes);
+  add_row_scales(layout, layout.sub_min_at + (layout.has_min ? sub_bytes : 0));
   return layout;
 }
 
 bool pack_panel(const PanelLayout& layout, std::span<const std::byte> rows, std::size_t row_count,
-                std::span<std::byte> panel) {
+                std::span<const float> row_scales, std::span<std::byte> panel) {
   const std::size_t stride = layout.columns / info(layout.type).block_values * info(layout.type).block_bytes;
   CARAT_CHECK(row_count <= kPanelRows && rows.size() == row_count * stride && panel.size() >= layout.bytes);
+  CARAT_CHECK(row_scales.size() == (layout.row_scaled ? row_count : 0));
   std::memset(panel.data(), 0, layout.bytes);
   for (std::size_t row = 0; row < row_count; ++row) {
     const std::byte* stored = rows.data() + row * stride;
     const bool finite = layout.is_float ? pack_float_row(layout, stored, row, panel.data())
                                         : pack_int_row(layout, stored, row, panel.data());
-    if (!finite) return false;
+    if (!finite || (layout.row_scaled && !std::isfinite(row_scales[row]))) return false;
   }
+  if (layout.row_scaled)
+    std::memcpy(panel.data() + layout.row_scale_at, row_scales.data(), row_scales.size_bytes());
   return true;
 }
 
@@ -244,6 +269,10 @@ void unpack_row(const PanelLayout& layout, std::span<const std::byte> panel, std
     out[column] = layout.is_float ? unpack_float(layout, panel.data(), column, row)
                                   : unpack_int(layout, panel.data(), column, row);
   }
+  if (!layout.row_scaled) return;
+  float scale = 0;
+  std::memcpy(&scale, panel.data() + layout.row_scale_at + row * sizeof(float), sizeof scale);
+  for (float& value : out) value *= scale;
 }
 
 }  // namespace carat::tensor

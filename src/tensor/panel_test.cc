@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "tensor/dequantize.h"
 #include "tensor/test_stored_rows.h"
 
 namespace carat::tensor {
@@ -20,12 +19,6 @@ std::vector<std::size_t> column_counts(ElementType type) {
     case 32: return {32, 64, 96, 640};
     default: return {256, 512, 1024};
   }
-}
-
-std::vector<float> dequantized(ElementType type, std::span<const std::byte> row, std::size_t columns) {
-  std::vector<float> values(columns);
-  dequantize(type, row, values);
-  return values;
 }
 
 class PanelTest : public testing::TestWithParam<ElementType> {};
@@ -41,14 +34,13 @@ TEST_P(PanelTest, UnpackedRowsEqualTheFilesValues) {
       const StoredRows stored = random_stored_rows(GetParam(), kPanelRows, columns, columns, magnitudes);
       for (std::size_t rows = 1; rows <= kPanelRows; ++rows) {
         std::vector<std::byte> panel(layout.bytes, std::byte{0xA5});
-        ASSERT_TRUE(pack_panel(layout, stored.rows(0, rows), rows, panel));
+        ASSERT_TRUE(pack_panel(layout, stored.rows(0, rows), rows, stored.scales(0, rows), panel));
         for (std::size_t row = 0; row < kPanelRows; ++row) {
           std::vector<float> out(columns, std::numeric_limits<float>::quiet_NaN());
           unpack_row(layout, panel, row, out);
           // Rows that do not exist decode to zeros.
-          const std::vector<float> expected = row < rows
-                                                  ? dequantized(GetParam(), stored.rows(row, 1), columns)
-                                                  : std::vector<float>(columns, 0.0F);
+          const std::vector<float> expected =
+              row < rows ? stored.values(row) : std::vector<float>(columns, 0.0F);
           ASSERT_EQ(out, expected) << "row " << row << " of " << rows;
         }
       }
@@ -61,7 +53,7 @@ TEST_P(PanelTest, WritesNothingBehindThePanel) {
   const PanelLayout layout = panel_layout(GetParam(), columns);
   const StoredRows stored = random_stored_rows(GetParam(), kPanelRows, columns, 1);
   std::vector<std::byte> panel(layout.bytes + 64, std::byte{0xA5});
-  ASSERT_TRUE(pack_panel(layout, stored.bytes, kPanelRows, panel));
+  ASSERT_TRUE(pack_panel(layout, stored.bytes, kPanelRows, stored.row_scales, panel));
   EXPECT_TRUE(std::all_of(panel.end() - 64, panel.end(), [](std::byte b) { return b == std::byte{0xA5}; }));
 }
 
@@ -85,16 +77,42 @@ TEST_P(PanelTest, RefusesWhatIsNotFinite) {
     fields = {halves.scale};
     if (halves.min != kNoField) fields.push_back(halves.min);
   }
+  // Of row-scaled types only the scales can be so; the byte that SFP8 reserves is tested below.
+  if (layout.row_scaled) fields.clear();
   for (const std::size_t field : fields) {
     for (const std::uint32_t bits : bad) {
       for (const std::size_t row : {std::size_t{0}, std::size_t{4}}) {
         StoredRows stored = random_stored_rows(GetParam(), 5, columns, 2);
-        ASSERT_TRUE(pack_panel(layout, stored.bytes, 5, panel));
+        ASSERT_TRUE(pack_panel(layout, stored.bytes, 5, stored.row_scales, panel));
         std::memcpy(stored.bytes.data() + (row + 1) * stored.row_bytes() - block + field, &bits, bytes);
-        EXPECT_FALSE(pack_panel(layout, stored.bytes, 5, panel)) << "field " << field << " row " << row;
+        EXPECT_FALSE(pack_panel(layout, stored.bytes, 5, stored.row_scales, panel))
+            << "field " << field << " row " << row;
       }
     }
   }
+}
+
+TEST(RowScaledPanelTest, RefusesRowScalesThatAreNotFinite) {
+  for (const ElementType type : {ElementType::kInt4, ElementType::kSFP8}) {
+    const PanelLayout layout = panel_layout(type, 64);
+    std::vector<std::byte> panel(layout.bytes);
+    for (const float bad :
+         {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      StoredRows stored = random_stored_rows(type, 5, 64, 2);
+      ASSERT_TRUE(pack_panel(layout, stored.bytes, 5, stored.row_scales, panel));
+      stored.row_scales[4] = bad;
+      EXPECT_FALSE(pack_panel(layout, stored.bytes, 5, stored.row_scales, panel)) << info(type).name;
+    }
+  }
+}
+
+TEST(RowScaledPanelTest, RefusesTheByteThatSfp8Reserves) {
+  const PanelLayout layout = panel_layout(ElementType::kSFP8, 7);
+  StoredRows stored = random_stored_rows(ElementType::kSFP8, 3, 7, 2);
+  std::vector<std::byte> panel(layout.bytes);
+  ASSERT_TRUE(pack_panel(layout, stored.bytes, 3, stored.row_scales, panel));
+  stored.bytes.back() = std::byte{0x80};
+  EXPECT_FALSE(pack_panel(layout, stored.bytes, 3, stored.row_scales, panel));
 }
 
 // What packing costs. Whole multiples of 256 columns, the widths of real models; panels are padded to 64
@@ -120,10 +138,12 @@ TEST(PanelDeathTest, RefusesBuffersThatDoNotFit) {
   const StoredRows stored = random_stored_rows(ElementType::kQ4_0, 17, 32, 1);
   std::vector<std::byte> panel(layout.bytes);
   std::vector<float> row(32);
-  EXPECT_DEATH(pack_panel(layout, stored.bytes, 17, panel), "row_count <= kPanelRows");
-  EXPECT_DEATH(pack_panel(layout, stored.rows(0, 2), 3, panel), "row_count <= kPanelRows");
-  EXPECT_DEATH(pack_panel(layout, stored.rows(0, 2), 2, std::span(panel).first(layout.bytes - 1)),
-               "row_count");
+  EXPECT_DEATH(pack_panel(layout, stored.bytes, 17, stored.row_scales, panel), "row_count <= kPanelRows");
+  EXPECT_DEATH(pack_panel(layout, stored.rows(0, 2), 3, stored.scales(0, 2), panel),
+               "row_count <= kPanelRows");
+  EXPECT_DEATH(
+      pack_panel(layout, stored.rows(0, 2), 2, stored.scales(0, 2), std::span(panel).first(layout.bytes - 1)),
+      "row_count");
   EXPECT_DEATH(unpack_row(layout, panel, 16, row), "row < kPanelRows");
   EXPECT_DEATH(unpack_row(layout, panel, 0, std::span(row).first(31)), "row < kPanelRows");
   EXPECT_DEATH(panel_layout(ElementType::kQ4_K, 128), "block_values");

@@ -150,9 +150,18 @@ void read_stored_block(ElementType type, const std::byte* stored_bytes, StoredBl
       return;
     case kQ6_K: read_q6_k(stored, block); return;
     case kIQ4_XS: read_iq4_xs(stored, block); return;
+    case kInt4:
+      // Two's complement to offset binary.
+      for (std::size_t i = 0; i < 16; ++i) {
+        codes[2 * i] = (stored[i] & 15) ^ 8;
+        codes[2 * i + 1] = (stored[i] >> 4) ^ 8;
+      }
+      block.scale = 0;
+      return;
     case kF32:
     case kF16:
-    case kBF16: break;
+    case kBF16:
+    case kSFP8: break;
   }
   CARAT_CHECK(false);
 }

@@ -11,6 +11,7 @@ namespace carat::tensor {
 // One quantized block of a file taken apart: value[c] = scale * (code[c] - offset) + min, where the f16 scale
 // and min are multiplied by the small integers of c's sub-block in the K types. Offsets are those of
 // PanelLayout::code_offset.
+// In a row-scaled type there is no scale but the row's.
 struct StoredBlock {
   std::array<std::uint8_t, 256> codes;
   std::array<std::int8_t, 16> sub_scales;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/byte_source.h"
 #include "tensor/element_type.h"
@@ -18,6 +19,7 @@ struct StoredTensor {
   ElementType type = ElementType::kF32;
   std::uint64_t rows = 0;
   std::uint64_t columns = 0;
+  std::vector<float> row_scales = {};  // [rows], of row-scaled types only
 };
 
 }  // namespace carat::tensor

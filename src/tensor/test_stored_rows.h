@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "tensor/dequantize.h"
 #include "tensor/element_type.h"
 #include "tensor/half.h"
 
@@ -34,11 +35,22 @@ struct StoredRows {
   ElementType type = ElementType::kF32;
   std::size_t columns = 0;
   std::vector<std::byte> bytes;
+  std::vector<float> row_scales = {};  // [rows] in row-scaled types
 
   std::size_t row_bytes() const { return columns / info(type).block_values * info(type).block_bytes; }
   std::size_t count() const { return bytes.size() / row_bytes(); }
   std::span<const std::byte> rows(std::size_t first, std::size_t how_many) const {
     return std::span(bytes).subspan(first * row_bytes(), how_many * row_bytes());
+  }
+  std::span<const float> scales(std::size_t first, std::size_t how_many) const {
+    return row_scales.empty() ? std::span<const float>() : std::span(row_scales).subspan(first, how_many);
+  }
+  // Row `row` decoded.
+  std::vector<float> values(std::size_t row) const {
+    std::vector<float> out(columns);
+    dequantize(type, rows(row, 1), out);
+    apply_row_scales(scales(row, 1), out);
+    return out;
   }
 };
 
@@ -64,6 +76,8 @@ inline HalfFields half_fields(ElementType type) {
     case kQ2_K: return {80, 82};
     case kQ3_K: return {108, kNoField};
     case kQ6_K: return {208, kNoField};
+    case kInt4:
+    case kSFP8:
     case kF32:
     case kF16:
     case kBF16: return {};
@@ -99,7 +113,7 @@ inline void store_half(std::byte* at, std::uint16_t half) { std::memcpy(at, &hal
 inline StoredRows random_stored_rows(ElementType type, std::size_t rows, std::size_t columns,
                                      std::uint64_t seed, Magnitudes magnitudes = Magnitudes::kOrdinary) {
   std::mt19937_64 random(seed);
-  StoredRows stored = {type, columns, {}};
+  StoredRows stored = {type, columns, {}, {}};
   stored.bytes.resize(rows * stored.row_bytes());
   for (std::byte& byte : stored.bytes) byte = static_cast<std::byte>(random());
   const std::size_t block = info(type).block_bytes;
@@ -117,9 +131,16 @@ inline StoredRows random_stored_rows(ElementType type, std::size_t rows, std::si
       // Cut, not rounded: the largest floats must not become infinite.
       const auto bits = std::bit_cast<std::uint32_t>(random_f32(random, magnitudes));
       store_half(bytes, static_cast<std::uint16_t>(bits >> 16));
-    } else {
+    } else if (type == ElementType::kSFP8) {
+      if (*bytes == std::byte{0x80}) *bytes = std::byte{0};
+    } else if (type != ElementType::kInt4) {
       store_half(bytes + fields.scale, random_half(random, magnitudes));
       if (fields.min != kNoField) store_half(bytes + fields.min, random_half(random, magnitudes));
+    }
+  }
+  if (info(type).row_scaled) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      stored.row_scales.push_back(f16_to_f32(random_half(random, magnitudes)));
     }
   }
   return stored;

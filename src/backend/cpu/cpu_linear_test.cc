@@ -49,9 +49,8 @@ std::vector<Expected> expected_row(const tensor::StoredRows& weight, std::span<c
     if (precision == Precision::kTwoTerms) step[c] /= 254.0;
   }
   std::vector<Expected> expected;
-  std::vector<float> w(x.size());
   for (std::size_t r = 0; r < weight.count(); ++r) {
-    tensor::dequantize(weight.type, weight.rows(r, 1), w);
+    const std::vector<float> w = weight.values(r);
     double variance = 0.0;
     double magnitude = 0.0;
     for (std::size_t c = 0; c < x.size(); ++c) {

@@ -29,6 +29,7 @@ Result<std::unique_ptr<PackedLinear>> PackedLinear::pack(const tensor::StoredTen
   CARAT_CHECK(bias.empty() || bias.size() == weight.rows);
   const auto row_bytes = tensor::row_bytes(weight.type, weight.columns);
   CARAT_CHECK(row_bytes.has_value() && weight.rows > 0 && weight.columns > 0);
+  CARAT_CHECK(weight.row_scales.size() == (tensor::info(weight.type).row_scaled ? weight.rows : 0));
   const tensor::PanelLayout layout = tensor::panel_layout(weight.type, weight.columns);
   const std::size_t panels = ceil_div(weight.rows, kPanelRows);
   const auto bytes = checked_mul<std::uint64_t>(panels, layout.bytes);
@@ -53,7 +54,9 @@ Result<std::unique_ptr<PackedLinear>> PackedLinear::pack(const tensor::StoredTen
       const std::size_t row = panel * kPanelRows;
       const std::size_t count = std::min(kPanelRows, row_end - row);
       const auto rows = std::span(stored).subspan((row - row_begin) * *row_bytes, count * *row_bytes);
-      if (!tensor::pack_panel(layout, rows, count,
+      const auto scales =
+          layout.row_scaled ? std::span(weight.row_scales).subspan(row, count) : std::span<const float>();
+      if (!tensor::pack_panel(layout, rows, count, scales,
                               buffer.bytes().subspan(panel * layout.bytes, layout.bytes))) {
         error = Error{ErrorKind::kInvalidModel,
                       fmt::format("{}: tensor {}: rows {} to {} hold a value or scale that is not finite",

@@ -28,14 +28,14 @@ inline std::unique_ptr<Backend> cpu_backend(std::size_t threads, bool exact_acti
 class StoredMatrix {
  public:
   explicit StoredMatrix(const tensor::StoredRows& rows)
-      : type_(rows.type), rows_(rows.count()), columns_(rows.columns) {
+      : type_(rows.type), rows_(rows.count()), columns_(rows.columns), row_scales_(rows.row_scales) {
     std::vector<std::byte> bytes(kOffset, std::byte{0xFF});
     bytes.insert(bytes.end(), rows.bytes.begin(), rows.bytes.end());
     source_ = memory_source("tiny.gguf", std::move(bytes));
   }
 
   tensor::StoredTensor tensor() const {
-    return {"blk.3.ffn_up.weight", source_.get(), kOffset, type_, rows_, columns_};
+    return {"blk.3.ffn_up.weight", source_.get(), kOffset, type_, rows_, columns_, row_scales_};
   }
 
  private:
@@ -44,6 +44,7 @@ class StoredMatrix {
   tensor::ElementType type_;
   std::size_t rows_;
   std::size_t columns_;
+  std::vector<float> row_scales_;
   std::unique_ptr<ByteSource> source_;
 };
 

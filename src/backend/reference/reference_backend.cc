@@ -62,6 +62,7 @@ Result<std::vector<float>> read_rows(const tensor::StoredTensor& stored) {
     CARAT_TRY_VOID(stored.source->read_at(stored.offset + r * *bytes_per_row, encoded));
     const auto row = std::span(values).subspan(r * stored.columns, stored.columns);
     tensor::dequantize(stored.type, encoded, row);
+    if (!stored.row_scales.empty()) tensor::apply_row_scales({&stored.row_scales[r], 1}, row);
     for (std::size_t c = 0; c < row.size(); ++c) {
       if (!std::isfinite(row[c])) {
         return fail(ErrorKind::kInvalidModel,
