@@ -39,7 +39,8 @@ const std::vector<Mix> kMixes = {
     {ElementType::kQ8_0, ElementType::kQ4_K}, {ElementType::kQ5_0, ElementType::kQ6_K},
     {ElementType::kQ4_0, ElementType::kQ4_0}, {ElementType::kQ4_1, ElementType::kQ5_K},
     {ElementType::kQ5_1, ElementType::kQ3_K}, {ElementType::kIQ4_NL, ElementType::kIQ4_XS},
-    {ElementType::kQ8_0, ElementType::kQ2_K},
+    {ElementType::kQ8_0, ElementType::kQ2_K}, {ElementType::kInt4, ElementType::kInt4},
+    {ElementType::kSFP8, ElementType::kSFP8},
 };
 
 // What the table of tolerances says a backend rounds to, by weights, activation mode and level.

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -14,8 +17,10 @@
 #include <vector>
 
 #include "formats/gguf_writer.h"
+#include "formats/safetensors_writer.h"
 #include "tensor/dequantize.h"
 #include "tensor/half.h"
+#include "tensor/sfp8.h"
 
 namespace carat::tests {
 namespace {
@@ -59,13 +64,24 @@ class Weights {
     return info.block_values == 1 ? floats(type, count, deviation) : blocks(type, count, deviation);
   }
 
+  // Scales for the rows of a matrix of that type.
+  std::vector<float> scales(ElementType type, std::size_t rows, float deviation) {
+    std::vector<float> out(rows);
+    // The codes of int4 are uniform in [-8, 7]; SFP8 was made of values of the right size.
+    const float unit = type == ElementType::kInt4 ? deviation / 4.6F : 1.0F;
+    for (float& scale : out) scale = unit * (0.5F + static_cast<float>(random_() % 1024U) / 1024.0F);
+    return out;
+  }
+
  private:
   std::vector<std::byte> floats(ElementType type, std::size_t count, float deviation) {
     const std::size_t size = tensor::info(type).block_bytes;
     std::vector<std::byte> stored(count * size);
     for (std::size_t i = 0; i < count; ++i) {
       const float value = deviation * normal_(random_);
-      if (type == ElementType::kF32) {
+      if (type == ElementType::kSFP8) {
+        stored[i] = static_cast<std::byte>(tensor::f32_to_sfp8(std::clamp(value, -1.8F, 1.8F)));
+      } else if (type == ElementType::kF32) {
         std::memcpy(&stored[i * size], &value, size);
       } else {
         const std::uint16_t bits =
@@ -81,6 +97,7 @@ class Weights {
     const std::size_t bytes = tensor::info(type).block_bytes;
     std::vector<std::byte> stored(count / values * bytes);
     for (std::byte& byte : stored) byte = static_cast<std::byte>(random_() & 255U);
+    if (tensor::info(type).row_scaled) return stored;
     // With a scale of 1 the codes have a deviation of their own, which the first blocks tell.
     const std::size_t sample = std::min<std::size_t>(count / values, 64);
     for (std::size_t b = 0; b < sample; ++b)
@@ -146,35 +163,108 @@ model::GemmaConfig random_model_config() {
   return config;
 }
 
-std::string write_random_model(const std::string& name, const TypeOf& type_of, unsigned seed) {
+namespace {
+
+struct RandomTensor {
+  const model::TensorInfo* info = nullptr;
+  std::size_t layer = 0;
+  ElementType type = ElementType::kF32;
+  std::vector<std::uint64_t> shape;
+  std::vector<std::byte> stored;
+  std::vector<float> row_scales = {};
+};
+
+std::vector<RandomTensor> random_tensors(const TypeOf& type_of, unsigned seed) {
   const model::GemmaConfig config = random_model_config();
-  formats::GgufWriter writer;
-  write_metadata(config, writer);
   Weights weights(seed);
+  std::vector<RandomTensor> tensors;
   for (const model::TensorInfo& tensor : model::tensor_table()) {
     if (tensor.optional) continue;
     const auto shape = model::expected_shape(tensor, config);
     for (std::size_t layer = 0; layer < (tensor.per_layer ? config.layers : 1); ++layer) {
-      const std::string tensor_name = model::tensor_name(tensor.gguf_name, layer);
+      RandomTensor made{&tensor, layer, ElementType::kF32, shape, {}};
       if (tensor.is_norm) {
         const auto gains = weights.norm(shape[0]);
-        writer.add_tensor(tensor_name, ElementType::kF32, shape, std::as_bytes(std::span(gains)));
+        const auto bytes = std::as_bytes(std::span(gains));
+        made.stored.assign(bytes.begin(), bytes.end());
       } else {
-        const ElementType type = type_of(tensor.id);
+        made.type = type_of(tensor.id);
         const float deviation = 1.0F / std::sqrt(static_cast<float>(shape[1]));
-        writer.add_tensor(tensor_name, type, shape, weights.matrix(type, shape[0] * shape[1], deviation));
+        made.stored = weights.matrix(made.type, shape[0] * shape[1], deviation);
+        if (tensor::info(made.type).row_scaled)
+          made.row_scales = weights.scales(made.type, shape[0], deviation);
       }
+      tensors.push_back(std::move(made));
     }
   }
-  const std::string path = testing::TempDir() + "carat_parity_" + name + ".gguf";
-  // Tests run side by side and some share a model: it appears at once, whole.
-  const std::string unfinished = path + "." + std::to_string(::getpid());
-  const auto bytes = writer.finish();
-  std::ofstream file(unfinished, std::ios::binary);
+  return tensors;
+}
+
+void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
+  std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  EXPECT_TRUE(file.good()) << unfinished;
-  std::filesystem::rename(unfinished, path);
+  EXPECT_TRUE(file.good()) << path;
+}
+
+void write_gguf(const std::string& path, const std::vector<RandomTensor>& tensors) {
+  formats::GgufWriter writer;
+  write_metadata(random_model_config(), writer);
+  for (const RandomTensor& tensor : tensors) {
+    writer.add_tensor(model::tensor_name(tensor.info->gguf_name, tensor.layer), tensor.type, tensor.shape,
+                      tensor.stored);
+  }
+  write_bytes(path, writer.finish());
+}
+
+// A folder with config.json and model.safetensors, whose norms are gains less 1.
+void write_safetensors(const std::string& folder, const std::vector<RandomTensor>& tensors) {
+  const model::GemmaConfig config = random_model_config();
+  std::filesystem::create_directory(folder);
+  const std::string text = fmt::format(
+      R"({{"model_type":"gemma3_text","num_hidden_layers":{},"hidden_size":{},"num_attention_heads":{},)"
+      R"("num_key_value_heads":{},"head_dim":{},"intermediate_size":{},"vocab_size":{},)"
+      R"("max_position_embeddings":{},"sliding_window":{},"sliding_window_pattern":{},)"
+      R"("query_pre_attn_scalar":{}}})",
+      config.layers, config.d_model, config.heads, config.kv_heads, config.head_dim, config.ffn, config.vocab,
+      config.max_context, config.sliding_window, kLayerPeriod, config.head_dim);
+  write_bytes(folder + "/config.json", std::as_bytes(std::span(text)));
+  formats::SafetensorsWriter writer;
+  std::vector<std::byte> data;
+  const auto append = [&](std::span<const std::byte> bytes) {
+    data.insert(data.end(), bytes.begin(), bytes.end());
+  };
+  for (const RandomTensor& tensor : tensors) {
+    writer.declare("model." + model::tensor_name(tensor.info->hf_name, tensor.layer), tensor.type,
+                   tensor.shape, tensor.row_scales.size());
+    std::vector<std::byte> stored = tensor.stored;
+    if (tensor.info->is_norm) {
+      std::vector<float> gains(stored.size() / sizeof(float));
+      std::memcpy(gains.data(), stored.data(), stored.size());
+      for (float& gain : gains) gain -= 1.0F;
+      std::memcpy(stored.data(), gains.data(), stored.size());
+    }
+    append(stored);
+    append(std::as_bytes(std::span(tensor.row_scales)));
+  }
+  std::vector<std::byte> file = writer.header();
+  file.insert(file.end(), data.begin(), data.end());
+  write_bytes(folder + "/model.safetensors", file);
+}
+
+}  // namespace
+
+std::string write_random_model(const std::string& name, const TypeOf& type_of, unsigned seed) {
+  const std::vector<RandomTensor> tensors = random_tensors(type_of, seed);
+  const bool in_gguf = std::ranges::all_of(
+      tensors, [](const RandomTensor& tensor) { return tensor::info(tensor.type).ggml_id.has_value(); });
+  const std::string path = testing::TempDir() + "carat_parity_" + name + (in_gguf ? ".gguf" : "");
+  // Tests run side by side and some share a model: it appears at once, whole.
+  const std::string unfinished = path + "." + std::to_string(::getpid());
+  in_gguf ? write_gguf(unfinished, tensors) : write_safetensors(unfinished, tensors);
+  std::error_code taken;  // of a folder, by a test that was faster and wrote the same
+  std::filesystem::rename(unfinished, path, taken);
+  if (taken) std::filesystem::remove_all(unfinished);
   return path;
 }
 

@@ -8,7 +8,7 @@
 #include "tests/support.h"
 
 // The same logits to the bit, however the rows of a sequence are grouped into steps, whatever runs beside it,
-// on any number of threads, and for integer weights on every instruction-set level.
+// on any number of threads, and for weights other than bfloat16 on every instruction-set level.
 namespace carat::tests {
 namespace {
 
@@ -16,7 +16,8 @@ using model::TensorId;
 using tensor::ElementType;
 using tensor::KvType;
 
-// The mixtures of types that common files have, and one of floating-point ones.
+// The mixtures of types that common files have, the types that only safetensors hold, and one of
+// floating-point ones.
 ElementType like_q4_k_m(TensorId id) {
   switch (id) {
     case TensorId::kEmbedding:
@@ -48,6 +49,8 @@ ElementType k_types(TensorId id) {
     default: return ElementType::kQ8_0;
   }
 }
+ElementType int4_per_channel(TensorId) { return ElementType::kInt4; }
+ElementType sfp8(TensorId) { return ElementType::kSFP8; }
 ElementType floating(TensorId id) {
   switch (id) {
     case TensorId::kEmbedding:
@@ -61,12 +64,14 @@ ElementType floating(TensorId id) {
 struct Mixture {
   const char* name;
   ElementType (*type_of)(TensorId);
-  bool integer;
+  bool exact;  // on every level
 };
 constexpr Mixture kMixtures[] = {{"q4_k_m", like_q4_k_m, true},
                                  {"q4_0", like_q4_0, true},
                                  {"low_bits", low_bits, true},
                                  {"k_types", k_types, true},
+                                 {"int4_per_channel", int4_per_channel, true},
+                                 {"sfp8", sfp8, true},
                                  {"floating", floating, false}};
 constexpr std::size_t kMixtureCount = std::size(kMixtures);
 
@@ -139,7 +144,7 @@ TEST_P(SameBitsTest, AloneOrInABatch) {
 // Levels are compared with the plainest one, which every machine has.
 TEST_P(SameBitsTest, OnEveryIntegerLevel) {
   CARAT_SKIP_WITHOUT_LEVEL(level());
-  if (!mixture().integer && !level_is_integer_exact(level())) {
+  if (!mixture().exact && !level_is_integer_exact(level())) {
     GTEST_SKIP() << "not promised: level " << level() << " rounds activations of bf16 weights to bfloat16";
   }
   const std::string path = write_model();

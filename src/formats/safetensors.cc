@@ -9,6 +9,7 @@
 #include "base/byte_source.h"
 #include "formats/header_reader.h"
 #include "formats/json.h"
+#include "formats/quantization_block.h"
 
 namespace carat::formats {
 namespace {
@@ -26,7 +27,9 @@ Result<tensor::ElementType> element_type(const JsonObject& header) {
   if (dtype == "F32") return tensor::ElementType::kF32;
   if (dtype == "F16") return tensor::ElementType::kF16;
   if (dtype == "BF16") return tensor::ElementType::kBF16;
-  return header.invalid("dtype", "expected F32, F16 or BF16, found {}", dtype);
+  // What the bytes stand for is told by the metadata, where every such tensor must be described.
+  if (dtype == "U8") return tensor::ElementType::kSFP8;
+  return header.invalid("dtype", "expected F32, F16, BF16 or U8, found {}", dtype);
 }
 
 // An array of unsigned integers, at most `most` of them.
@@ -142,14 +145,21 @@ Result<TensorDirectory> read_safetensors(std::shared_ptr<const ByteSource> sourc
                 kMaxTensors, root.members().size());
   }
   std::vector<TensorEntry> entries;
+  std::string quantization;
   for (const auto& member : root.members()) {
     const std::string_view name(member.key().data(), member.key().size());
-    if (name == "__metadata__") continue;
+    if (name == "__metadata__") {
+      CARAT_TRY(const JsonObject metadata, root.get_object(name));
+      CARAT_TRY(const auto text, metadata.find_string(kQuantizationKey));
+      quantization = text.value_or("");
+      continue;
+    }
     CARAT_TRY(const JsonObject description, root.get_object(name));
     CARAT_TRY(TensorEntry entry, read_entry(description, name));
     entries.push_back(std::move(entry));
   }
   CARAT_TRY_VOID(place(entries, *source, reader.position()));
+  CARAT_TRY_VOID(apply_quantization(quantization, source->name(), entries));
   TensorDirectory directory;
   CARAT_TRY_VOID(directory.add_file(std::move(source), std::move(entries)));
   return directory;

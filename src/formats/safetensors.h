@@ -9,8 +9,9 @@
 
 namespace carat::formats {
 
-// Reads and checks the header of one safetensors file: F32, F16 and BF16 tensors whose data fill the file
-// without gaps or overlaps. kInvalidModel names file, tensor, expected and actual.
+// Reads and checks the header of one safetensors file: F32, F16 and BF16 tensors, and bytes that the metadata
+// describe (quantization_block.h), whose data fill the file without gaps or overlaps. kInvalidModel names
+// file, tensor, expected and actual.
 Result<TensorDirectory> read_safetensors(std::shared_ptr<const ByteSource> source);
 
 // Opens a safetensors file, an index (.json) with the files it names, or a folder that holds

@@ -103,7 +103,7 @@ std::vector<BadHeader> bad_headers() {
       {"TooDeep", std::string(100, '[') + std::string(100, ']'), 0, "no valid JSON"},
       {"NotDescribed", R"({"t":5})", 0, "t: expected an object, found int64"},
       {"NoDtype", R"({"t":{"shape":[1],"data_offsets":[0,4]}})", 4, "t.dtype: missing"},
-      {"Dtype", tensor("I64", "[1]", "[0,8]"), 8, "t.dtype: expected F32, F16 or BF16, found I64"},
+      {"Dtype", tensor("I64", "[1]", "[0,8]"), 8, "t.dtype: expected F32, F16, BF16 or U8, found I64"},
       {"NegativeExtent", tensor("F32", "[-1]", "[0,4]"), 4, "t.shape: element 0"},
       {"FractionalExtent", tensor("F32", "[1.5]", "[0,4]"), 4, "t.shape: element 0"},
       {"EmptyTensor", tensor("F32", "[0]", "[0,0]"), 0, "t.shape: the tensor is empty"},

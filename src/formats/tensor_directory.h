@@ -24,6 +24,7 @@ struct TensorEntry {
   const ByteSource* source = nullptr;
   std::uint64_t offset = 0;  // from the start of source
   std::uint64_t bytes = 0;
+  std::vector<float> row_scales = {};  // [rows], of row-scaled types only
 };
 
 // "[640, 2048]"

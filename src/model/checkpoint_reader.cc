@@ -239,6 +239,7 @@ Result<> CheckpointReader::find_tensor(const TensorInfo& tensor, std::size_t lay
       .type = entry->type,
       .rows = expected.size() == 1 ? 1 : expected.front(),
       .columns = expected.back(),
+      .row_scales = entry->row_scales,
   };
   return {};
 }

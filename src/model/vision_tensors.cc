@@ -95,6 +95,11 @@ Result<VisionTensors> VisionTensors::find(const TensorDirectory& directory, cons
         return fail(ErrorKind::kInvalidModel, "{}: tensor '{}': rows of {} values are no whole blocks of {}",
                     entry->source->name(), name, columns, tensor::info(entry->type).name);
       }
+      if (tensor::info(entry->type).row_scaled) {
+        return fail(ErrorKind::kInvalidModel,
+                    "{}: tensor '{}': expected an image tower in F32, F16, BF16 or a type of GGUF, found {}",
+                    entry->source->name(), name, tensor::info(entry->type).name);
+      }
       found.tensors_[layer * kVisionTensorIdCount + static_cast<std::size_t>(tensor.id)] = {
           .name = name,
           .source = entry->source,
