@@ -22,17 +22,9 @@ using Transfer = ChildProcess::Transfer;
 
 constexpr std::size_t kMaxMessage = 1000;  // bytes of a failed job's message that are shown
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
-
 Result<> apply(const Limits& limits, ChildProcess& child) {
   const auto seconds = static_cast<std::uint64_t>(limits.processor_time.count());
-  if (!kSanitized) CARAT_TRY_VOID(child.limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes));
+  if (kMemoryLimitHolds) CARAT_TRY_VOID(child.limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes));
   CARAT_TRY_VOID(child.limit(RLIMIT_CPU, seconds, seconds + 1));  // SIGXCPU, then SIGKILL
   CARAT_TRY_VOID(child.limit(RLIMIT_FSIZE, 0, 0));
   return child.limit(RLIMIT_CORE, 0, 0);

@@ -12,10 +12,19 @@
 
 namespace carat::worker {
 
+// Address and thread sanitizers reserve terabytes of address space: under them there is no memory limit.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kMemoryLimitHolds = false;
+#elif defined(__has_feature)
+inline constexpr bool kMemoryLimitHolds =
+    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#else
+inline constexpr bool kMemoryLimitHolds = true;
+#endif
+
 // What one worker may use; the kernel holds it to the first two.
 struct Limits {
-  std::uint64_t memory_bytes = std::uint64_t{2}
-                               << 30;  // of address space; not under a sanitizer, which needs more
+  std::uint64_t memory_bytes = std::uint64_t{2} << 30;  // of address space
   std::chrono::seconds processor_time{60};
   std::chrono::milliseconds wall_time{60'000};
   std::uint64_t reply_bytes = std::uint64_t{256} << 20;
@@ -28,8 +37,6 @@ std::string installed_program();
 class Launcher {
  public:
   explicit Launcher(std::string program, Limits limits = {});
-
-  const Limits& limits() const { return limits_; }
 
   // Has a new worker do the named job and returns its reply. Fails with the job's own message; when the
   // worker dies (the message says of what), or breaks a limit; with kInterrupted when `stop` is requested,
