@@ -7,6 +7,8 @@
 #include "base/text_file.h"
 #include "measure/doctor.h"
 #include "model/checkpoint.h"
+#include "worker/launcher.h"
+#include "worker/serve.h"
 
 namespace carat::apps {
 namespace {
@@ -21,6 +23,14 @@ measure::ModelFinding examine_model(const Runtime& runtime) {
   return {true, path->string(), checkpoint ? "" : checkpoint.error().message};
 }
 
+// Starts a worker, which says what it gave up.
+measure::SandboxFinding examine_sandbox() {
+  const worker::Launcher launcher(worker::installed_program());
+  const auto layers = launcher.run(std::string(worker::kSandboxJob), {});
+  if (!layers) return {false, layers.error().message};
+  return {true, std::string(reinterpret_cast<const char*>(layers->data()), layers->size())};
+}
+
 }  // namespace
 
 void add_doctor_command(CommandLine& line) {
@@ -30,7 +40,8 @@ void add_doctor_command(CommandLine& line) {
       [as_json](Runtime& runtime) {
         const measure::DoctorInput input{.version = CARAT_VERSION,
                                          .forced_level = runtime.settings.text(config::Setting::kCpu),
-                                         .model = examine_model(runtime)};
+                                         .model = examine_model(runtime),
+                                         .sandbox = examine_sandbox()};
         const measure::DoctorReport report = measure::examine_machine(
             input, [](const std::string& path) { return read_text_file(path, kMaxSystemFileBytes); });
         return print(*as_json ? measure::doctor_json(report) : measure::doctor_text(report));

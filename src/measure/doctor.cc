@@ -62,6 +62,7 @@ DoctorReport examine_machine(const DoctorInput& input, const TextFileReader& rea
   report.quota_cpus = limits.cpus;
   report.memory_limit = limits.memory_bytes;
   report.usable_threads = parallel::threads_for(report.affinity_cpus, limits.cpus);
+  report.sandbox = input.sandbox;
   report.model = input.model;
   find_levels(input, report);
   find_memory(read, report);
@@ -78,6 +79,7 @@ void add_advice(DoctorReport& report) {
         "This processor has none of the instruction sets that Carat is fast with (AVX2 or "
         "later): expect a tenth of the speed or less.");
   }
+  if (!report.sandbox.holds) report.advice.push_back("Pictures cannot be read: " + report.sandbox.message);
   if (report.huge_pages == "never") {
     report.advice.push_back(
         "Transparent huge pages are switched off, and small pages make reading weights slower. "

@@ -16,10 +16,15 @@ struct ModelFinding {
   std::string path;     // where it lies, or the name that was looked for
   std::string message;  // why it was not found, or is not usable; empty when all is well
 };
+struct SandboxFinding {
+  bool holds = false;   // a worker started and locked itself down
+  std::string message;  // the layers that hold, or why none does
+};
 struct DoctorInput {
   std::string version;       // of the program
   std::string forced_level;  // the level asked for (CARAT_CPU), empty when none is
   ModelFinding model;
+  SandboxFinding sandbox;
 };
 
 struct LevelStatus {
@@ -42,6 +47,7 @@ struct DoctorReport {
   std::optional<std::uint64_t> memory_available;
   std::optional<std::uint64_t> memory_limit;  // of the control group
   std::string huge_pages;                     // "always", "madvise", "never" or "unknown"
+  SandboxFinding sandbox;                     // of the processes that read pictures
   ModelFinding model;
   std::vector<std::string> advice;  // what to change, a sentence each
 };

@@ -53,6 +53,7 @@ std::string doctor_text(const DoctorReport& report) {
                              size_text(report.memory_available, "unknown"),
                              size_text(report.memory_limit, "unlimited")));
   line("huge pages", report.huge_pages);
+  line("sandbox", report.sandbox.holds ? report.sandbox.message : "none");
   line("model", model_words(report.model));
   for (const std::string& advice : report.advice) text += "\n" + advice + "\n";
   return text;
@@ -80,6 +81,7 @@ std::string doctor_json(const DoctorReport& report) {
       {"memory_available", number_or_null(report.memory_available)},
       {"memory_limit", number_or_null(report.memory_limit)},
       {"huge_pages", report.huge_pages},
+      {"sandbox", boost::json::object{{"holds", report.sandbox.holds}, {"message", report.sandbox.message}}},
       {"model", boost::json::object{{"found", report.model.found},
                                     {"path", replace_invalid_utf8(report.model.path)},
                                     {"message", replace_invalid_utf8(report.model.message)}}},

@@ -41,6 +41,7 @@ DoctorInput with_model() {
   DoctorInput input;
   input.version = "1.2.3";
   input.model = {true, "/models/a.gguf", ""};
+  input.sandbox = {true, "some layers"};
   return input;
 }
 
@@ -102,6 +103,7 @@ DoctorReport healthy() {
   report.memory_total = 16ULL << 30;
   report.memory_available = 3ULL << 29;
   report.huge_pages = "always";
+  report.sandbox = {true, "some layers"};
   report.model = {true, "/models/a.gguf", ""};
   return report;
 }
@@ -116,12 +118,14 @@ TEST(Doctor, AdvisesOnWhatIsWrong) {
   DoctorReport report = healthy();
   report.levels = {{"scalar", true, true}, {"avx2", false, false}};
   report.huge_pages = "never";
+  report.sandbox = {false, "no filter"};
   report.model = {false, "nothing", "run carat pull\x1b[2J"};
   add_advice(report);
-  ASSERT_EQ(report.advice.size(), 3U);
+  ASSERT_EQ(report.advice.size(), 4U);
   EXPECT_THAT(report.advice[0], HasSubstr("AVX2"));
-  EXPECT_THAT(report.advice[1], HasSubstr("echo madvise"));
-  EXPECT_EQ(report.advice[2], "Model: run carat pull[2J");
+  EXPECT_EQ(report.advice[1], "Pictures cannot be read: no filter");
+  EXPECT_THAT(report.advice[2], HasSubstr("echo madvise"));
+  EXPECT_EQ(report.advice[3], "Model: run carat pull[2J");
 }
 
 TEST(Doctor, TextSaysItInLines) {
@@ -133,6 +137,7 @@ TEST(Doctor, TextSaysItInLines) {
             "threads      4 of 8 CPUs; affinity 4, control group unlimited\n"
             "memory       16.0 GiB, 1.5 GiB available; control group unlimited\n"
             "huge pages   always\n"
+            "sandbox      some layers\n"
             "model        /models/a.gguf\n");
 }
 

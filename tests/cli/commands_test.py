@@ -136,7 +136,8 @@ class ModelTest(CliTest):
         self.add_model()
         self.assertIn("levels", self.succeed("doctor").out)
         self.assertIn("\nModel: no model 'nope'", self.succeed("doctor", "-m", "nope").out)
-        json.loads(self.succeed("doctor", "--json").out)
+        self.assertIn("system-call filter", self.succeed("doctor").out)
+        self.assertTrue(json.loads(self.succeed("doctor", "--json").out)["sandbox"]["holds"])
         self.fails(2, "instruction-set level", "run", "-m", TINY, "--cpu", "sse9", "x")
 
 
