@@ -9,10 +9,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "formats/gguf_writer.h"
+#include "images/decode_job.h"
 #include "model/test_tiny_model.h"
 #include "tokenizer/test_tiny_json.h"
+#include "worker/message.h"
 
 namespace {
 
@@ -126,6 +129,21 @@ void add_settings(Corpus& corpus) {
   corpus.add("settings", "toml", "a.b = [1, {c = 1979-05-27T07:32:00Z}]\n[[d]]\n\"\\u00E9\" = nan\n[e]\n");
 }
 
+void add_worker_messages(Corpus& corpus) {
+  using namespace carat::worker;
+  using namespace carat::images;
+  const auto add = [&](std::string_view seed, MessageKind kind, const std::vector<std::byte>& payload) {
+    MessageWriter message;
+    message.bytes(encode_header({kind, payload.size()}));
+    message.bytes(payload);
+    corpus.add("worker_message", seed, message.take());
+  };
+  const std::array<std::byte, 5> file = {};
+  add("request", MessageKind::kRequest, encode_request({ImageType::kPng, {}, file}));
+  add("reply", MessageKind::kDone, encode_reply({2, 1, std::vector<std::uint8_t>(6)}));
+  add("failed", MessageKind::kFailed, std::vector<std::byte>(3));
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
@@ -140,5 +158,6 @@ int main(int argument_count, char** arguments) {
   add_tokenizer(corpus);
   add_conversation_file(corpus);
   add_settings(corpus);
+  add_worker_messages(corpus);
   return corpus.failed() ? 1 : 0;
 }
