@@ -32,8 +32,8 @@ std::vector<Taps> bilinear_taps(std::size_t inputs, std::size_t outputs) {
   std::vector<double> triangle;
   for (std::size_t output = 0; output < outputs; ++output) {
     const double center = (static_cast<double>(output) + 0.5) * scale;
-    const auto first = static_cast<std::size_t>(std::max(center - reach + 0.5, 0.0));
-    const auto last = std::min(static_cast<std::size_t>(center + reach + 0.5), inputs);
+    const auto first = static_cast<std::size_t>(std::max(std::lround(center - reach), 0L));
+    const auto last = std::min(static_cast<std::size_t>(std::lround(center + reach)), inputs);
     triangle.clear();
     double sum = 0;
     for (std::size_t input = first; input < last; ++input) {
@@ -43,7 +43,8 @@ std::vector<Taps> bilinear_taps(std::size_t inputs, std::size_t outputs) {
     }
     taps[output].first = first;
     for (const double weight : triangle) {
-      taps[output].weights.push_back(static_cast<std::int32_t>(0.5 + weight / sum * (1 << kFractionBits)));
+      taps[output].weights.push_back(
+          static_cast<std::int32_t>(std::lround(weight / sum * (1 << kFractionBits))));
     }
   }
   return taps;
