@@ -15,20 +15,21 @@ void add_bench_command(CommandLine& line) {
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App& command =
-      line.add("bench", "Time prefill and decode beside this machine's limits.",
-               {config::SettingGroup::kModel}, [options](Runtime& runtime) -> Result<> {
-                 CARAT_TRY(const auto model, open_model(runtime));
-                 options->bench.threads = thread_count(runtime);
-                 terminal::ProgressLine progress(runtime.clock, progress_writer());
-                 const auto show = [&](const std::string& test, std::size_t run, std::size_t runs) {
-                   progress.update("timing " + test, run, runs);
-                 };
-                 CARAT_TRY(const measure::BenchReport report,
-                           measure::run_bench(*model, options->bench, show, runtime.interrupts.token()));
-                 progress.clear();
-                 return print(options->json ? measure::bench_json(report) : measure::bench_table(report));
-               });
+  CLI::App& command = line.add(
+      "bench", "Time prefill and decode beside this machine's limits.",
+      {config::SettingGroup::kModel, config::SettingGroup::kKvType}, [options](Runtime& runtime) -> Result<> {
+        CARAT_TRY(const auto model, open_model(runtime));
+        options->bench.threads = thread_count(runtime);
+        options->bench.kv_type = kv_type(runtime);
+        terminal::ProgressLine progress(runtime.clock, progress_writer());
+        const auto show = [&](const std::string& test, std::size_t run, std::size_t runs) {
+          progress.update("timing " + test, run, runs);
+        };
+        CARAT_TRY(const measure::BenchReport report,
+                  measure::run_bench(*model, options->bench, show, runtime.interrupts.token()));
+        progress.clear();
+        return print(options->json ? measure::bench_json(report) : measure::bench_table(report));
+      });
   measure::BenchOptions& bench = options->bench;
   command.add_option("-p,--n-prompt", bench.prompt_lengths, "prompt lengths, separated by commas; 0: none")
       ->delimiter(',')

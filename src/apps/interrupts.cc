@@ -1,6 +1,7 @@
 #include "apps/interrupts.h"
 
 #include <fcntl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -21,10 +22,15 @@ constexpr int kDefaultPressesToKill = 2;
 std::atomic<int> g_presses{0};
 std::atomic<int> g_presses_to_kill{kDefaultPressesToKill};
 std::atomic<int> g_pipe_end{-1};
+termios g_terminal = {};  // as the program found it; written before the handler is set
+bool g_has_terminal = false;
 
 void on_interrupt(int) {
   const int saved_errno = errno;
-  if (g_presses.fetch_add(1) + 1 >= g_presses_to_kill.load()) ::_exit(exit_code(ErrorKind::kInterrupted));
+  if (g_presses.fetch_add(1) + 1 >= g_presses_to_kill.load()) {
+    if (g_has_terminal) ::tcsetattr(STDIN_FILENO, TCSANOW, &g_terminal);  // nobody else will
+    ::_exit(exit_code(ErrorKind::kInterrupted));
+  }
   const char byte = 'i';
   static_cast<void>(!::write(g_pipe_end.load(), &byte, 1));
   errno = saved_errno;
@@ -68,6 +74,7 @@ Interrupts::Interrupts() : state_(std::make_unique<State>()) {
   state_->read_end = ends[0];
   state_->write_end = ends[1];
   g_pipe_end = ends[1];
+  g_has_terminal = ::tcgetattr(STDIN_FILENO, &g_terminal) == 0;
 
   // The signal goes to the main thread, whose system calls it then interrupts.
   sigset_t interrupt;

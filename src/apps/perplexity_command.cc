@@ -23,10 +23,11 @@ void add_perplexity_command(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App& command = line.add(
       "perplexity", "Perplexity of a text file, counted as llama-perplexity does.",
-      {config::SettingGroup::kModel}, [options](Runtime& runtime) -> Result<> {
+      {config::SettingGroup::kModel, config::SettingGroup::kKvType}, [options](Runtime& runtime) -> Result<> {
         CARAT_TRY(const std::string text, read_text_file(options->file, kMaxTextBytes));
         CARAT_TRY(const auto model, open_model(runtime));
         options->measure.threads = thread_count(runtime);
+        options->measure.kv_type = kv_type(runtime);
         terminal::ProgressLine progress(runtime.clock, progress_writer());
         const auto show = [&](const measure::PerplexityResult& so_far, std::size_t chunks) {
           progress.update(fmt::format("perplexity {:.3f} so far", so_far.perplexity), so_far.chunks, chunks);

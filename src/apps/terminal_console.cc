@@ -23,6 +23,7 @@ Result<std::unique_ptr<TerminalConsole>> TerminalConsole::create(Runtime& runtim
 }
 
 TerminalConsole::Line TerminalConsole::read_line() {
+  echo_off_.reset();
   terminal::LineEditor::Line line = editor_->read(runtime_.interrupts.renew());
   switch (line.kind) {
     case terminal::LineEditor::Line::kText: return {Line::kText, std::move(line.text)};
@@ -52,6 +53,7 @@ void TerminalConsole::show_prefill(std::size_t done, std::size_t total) {
 
 std::stop_token TerminalConsole::next_interrupt() {
   progress_.clear();  // its second begins now
+  echo_off_.emplace();
   return runtime_.interrupts.renew();
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "apps/runtime.h"
 #include "terminal/chat_view.h"
+#include "terminal/echo_off.h"
 #include "terminal/history_file.h"
 #include "terminal/line_editor.h"
 #include "terminal/progress_line.h"
@@ -32,6 +34,7 @@ class TerminalConsole final : public terminal::Console {
   terminal::HistoryFile history_;
   bool history_works_ = true;
   terminal::ProgressLine progress_;
+  std::optional<terminal::EchoOff> echo_off_;  // while an answer is written
 };
 
 }  // namespace carat::apps

@@ -133,7 +133,8 @@ Result<BenchReport> run_bench(engine::LoadedModel& model, const BenchOptions& op
                               const BenchProgress& progress, const std::stop_token& stop) {
   std::size_t longest = 1;
   for (const BenchRow& row : rows_for(options)) longest = std::max(longest, tokens_needed(row));
-  CARAT_TRY(const std::unique_ptr<SequenceModel> sequence, make_sequence_model(model, longest));
+  CARAT_TRY(const std::unique_ptr<SequenceModel> sequence,
+            make_sequence_model(model, longest, options.kv_type));
   CARAT_TRY(LimitMeter meter,
             LimitMeter::make(options.threads, memory_working_set(), model.model->weight_bytes()));
   const SteadyClock clock;

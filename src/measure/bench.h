@@ -13,6 +13,7 @@
 #include "measure/machine_limits.h"
 #include "measure/model_work.h"
 #include "measure/sequence_model.h"
+#include "tensor/kv_block.h"
 
 namespace carat::measure {
 
@@ -22,7 +23,8 @@ struct BenchOptions {
   std::vector<std::size_t> generation_lengths = {128};    // -n; likewise
   std::vector<std::size_t> depths = {0};                  // -d: tokens in the cache before the timed part
   std::size_t repetitions = 5;                            // -r
-  std::size_t threads = 1;                                // of the model's backend; the limits use as many
+  tensor::KvType kv_type = tensor::KvType::kF16;
+  std::size_t threads = 1;  // of the model's backend; the limits use as many
 };
 
 // One line of the result: either a prefill of n_prompt tokens or n_gen decode steps, after n_depth tokens.

@@ -112,7 +112,8 @@ Result<PerplexityResult> run_perplexity(engine::LoadedModel& model, std::string_
   std::vector<TokenId> tokens = {*bos};
   const std::vector<TokenId> ids = model.tokenizer->encode(text, tokenizer::ControlTokens::kAsText);
   tokens.insert(tokens.end(), ids.begin(), ids.end());
-  CARAT_TRY(const std::unique_ptr<SequenceModel> sequence, make_sequence_model(model, options.context));
+  CARAT_TRY(const std::unique_ptr<SequenceModel> sequence,
+            make_sequence_model(model, options.context, options.kv_type));
   return score_tokens(*sequence, tokens, *bos, options, progress, stop);
 }
 

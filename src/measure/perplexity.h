@@ -12,13 +12,15 @@
 #include "base/token_id.h"
 #include "engine/load_model.h"
 #include "measure/sequence_model.h"
+#include "tensor/kv_block.h"
 
 namespace carat::measure {
 
 struct PerplexityOptions {
   std::size_t context = 512;  // tokens a chunk, at least 4
   std::size_t chunks = 0;     // the first so many; 0: all of the text
-  std::size_t threads = 1;    // for the softmax over the vocabulary
+  tensor::KvType kv_type = tensor::KvType::kF16;
+  std::size_t threads = 1;  // for the softmax over the vocabulary
 };
 
 struct PerplexityResult {

@@ -54,7 +54,7 @@ Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& 
                                                            tensor::KvType kv_type) {
   const model::GemmaConfig& config = model.model->config();
   if (max_tokens > config.max_context) {
-    return fail(ErrorKind::kFailed, "{} tokens are more than the model's context of {}", max_tokens,
+    return fail(ErrorKind::kUsage, "{} tokens are more than the model's context of {}", max_tokens,
                 config.max_context);
   }
   const model::KvGeometry geometry(config, kv_type);

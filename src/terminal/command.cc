@@ -11,7 +11,7 @@ namespace {
 
 using enum CommandKind;
 
-constexpr std::array<CommandInfo, 11> kTable = {{
+constexpr std::array<CommandInfo, 14> kTable = {{
     {kHelp, "/help", "", false, "this list"},
     {kSystem, "/system", "[TEXT]", false, "show or set the system prompt; '/system none' removes it"},
     {kSet, "/set", "[NAME VALUE]", false, "show or change settings, such as '/set temperature 0.7'"},
@@ -24,6 +24,9 @@ constexpr std::array<CommandInfo, 11> kTable = {{
     {kStats, "/stats", "", false, "tokens and tokens per second of the last answer"},
     {kExit, "/exit", "", false, "leave (also Ctrl-D)"},
     {kExit, "/quit", "", false, "the same"},
+    {kExit, "/bye", "", false, "the same"},
+    {kReset, "/clear", "", false, "the same as /reset"},
+    {kHelp, "/?", "", false, "the same as /help"},
 }};
 
 std::string_view trim(std::string_view text) {

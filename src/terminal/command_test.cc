@@ -31,6 +31,9 @@ TEST(Command, WordsAfterASlashAreCommands) {
   EXPECT_EQ(command("/help").kind, CommandKind::kHelp);
   EXPECT_EQ(command("/exit ").kind, CommandKind::kExit);
   EXPECT_EQ(command("/quit").kind, CommandKind::kExit);
+  EXPECT_EQ(command("/bye").kind, CommandKind::kExit);
+  EXPECT_EQ(command("/clear").kind, CommandKind::kReset);
+  EXPECT_EQ(command("/?").kind, CommandKind::kHelp);
   EXPECT_EQ(command("/save \t my chat.json ").argument, "my chat.json");
   EXPECT_EQ(command("/set temperature 0.5").argument, "temperature 0.5");
   EXPECT_EQ(command("/system").argument, "");
