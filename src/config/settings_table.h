@@ -28,10 +28,12 @@ enum class Setting : std::uint8_t {
   kMaxTokens,
   kStats,
   kOffline,
+  kHuggingFace,
+  kOllamaRegistry,
   kPeers,
   kData,
 };
-inline constexpr std::size_t kSettingCount = 21;
+inline constexpr std::size_t kSettingCount = 23;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

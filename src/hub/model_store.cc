@@ -5,6 +5,9 @@
 #include <system_error>
 
 #include "base/nearest_name.h"
+#include "hub/file_names.h"
+#include "hub/pull.h"
+#include "hub/pull_record.h"
 
 namespace carat::hub {
 namespace {
@@ -13,44 +16,50 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostEntries = 10'000;  // of a folder that is looked through
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_safetensors_folder(const fs::path& path) {
   std::error_code error;
   return fs::is_directory(path, error) && fs::is_regular_file(path / "config.json", error);
 }
 
-// "name-00001-of-00003" -> its parts; nullopt for other names.
-struct Shard {
-  std::string_view name;
-  std::string_view number;
-};
-std::optional<Shard> shard_of(std::string_view stem) {
-  constexpr std::string_view kPattern = "-00000-of-00000";
-  if (stem.size() <= kPattern.size()) return std::nullopt;
-  const std::string_view tail = stem.substr(stem.size() - kPattern.size());
-  for (std::size_t i = 0; i < tail.size(); ++i) {
-    if (kPattern[i] == '0' ? !is_digit(tail[i]) : kPattern[i] != tail[i]) return std::nullopt;
-  }
-  return Shard{stem.substr(0, stem.size() - tail.size()), tail.substr(1, 5)};
-}
-
-std::optional<StoredModel> model_at(const fs::path& path) {
+// The name of the model that a GGUF file holds or begins: nullopt for later shards, projectors and others.
+std::optional<std::string> model_name_of(const fs::path& file) {
   std::error_code error;
-  if (is_safetensors_folder(path)) return StoredModel{path.filename().string(), path};
-  if (path.extension() != ".gguf" || !fs::is_regular_file(path, error)) return std::nullopt;
-  const std::string stem = path.stem().string();
+  if (file.extension() != ".gguf" || is_projector_name(file.filename().string())) return std::nullopt;
+  if (!fs::is_regular_file(file, error)) return std::nullopt;
+  const std::string stem = file.stem().string();
   const auto shard = shard_of(stem);
-  if (!shard) return StoredModel{stem, path};
-  if (shard->number != "00001") return std::nullopt;
-  return StoredModel{std::string(shard->name), path};
+  if (!shard) return stem;
+  return shard->number == "00001" ? std::optional(std::string(shard->name)) : std::nullopt;
 }
 
-// "q4_k_m", "iq4_xs", "bf16", "f32", "q4_0": what names end with to tell how the weights are stored.
-bool is_precision(std::string_view part) {
-  if (part == "bf16" || part == "f16" || part == "f32" || part == "sfp8") return true;
-  if (part.starts_with('i')) part.remove_prefix(1);
-  return part.size() >= 2 && part[0] == 'q' && is_digit(part[1]);
+// At most kMostEntries of them, in no order; none where it cannot be read.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entries.size() == kMostEntries) break;
+    entries.push_back(entry->path());
+  }
+  return entries;
+}
+
+std::vector<StoredModel> models_among(const std::vector<fs::path>& files) {
+  std::vector<StoredModel> models;
+  for (const fs::path& file : files) {
+    if (auto name = model_name_of(file)) models.push_back({std::move(*name), file});
+  }
+  return models;
+}
+
+// Those of a folder below the store. A GGUF model alone in its folder has the folder's name.
+std::vector<StoredModel> models_in(const fs::path& folder) {
+  if (folder.filename().string().ends_with(kPartialSuffix)) return {};
+  const auto record = read_record(folder);
+  const std::vector<std::string> names = record ? record->names : std::vector<std::string>();
+  if (is_safetensors_folder(folder)) return {{folder.filename().string(), folder, names}};
+  std::vector<StoredModel> models = models_among(entries_of(folder));
+  if (models.size() == 1) models.front() = {folder.filename().string(), models.front().path, names};
+  return models;
 }
 
 // A publisher may stand before a name, as in google/gemma-3-270m; everything else with a slash is a path.
@@ -88,26 +97,38 @@ std::string what_there_is(const std::vector<StoredModel>& models, const std::str
 std::string canonical_name(std::string_view name) {
   if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos)
     name.remove_prefix(slash + 1);
-  std::string out;
-  for (const char c : name) {
-    if (c == ':') {
-      out += '-';
-    } else {
-      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-  }
+  std::string out = lower_case(name);
+  std::ranges::replace(out, ':', '-');
   if (out.ends_with(".gguf")) out.resize(out.size() - 5);
   if (out.starts_with("gemma3")) out.replace(0, 6, "gemma-3");
   return out;
 }
 
+std::optional<fs::path> projector_beside(const fs::path& model) {
+  const std::vector<fs::path> entries = entries_of(model.parent_path());
+  const bool alone = models_among(entries).size() == 1;
+  const std::string stem = lower_case(model_name_of(model).value_or(""));
+  const std::string precision = precision_of(stem);
+  const std::string base = precision.empty() ? stem : stem.substr(0, stem.size() - precision.size() - 1);
+  std::vector<fs::path> projectors;
+  for (const fs::path& file : entries) {
+    const std::string name = file.filename().string();
+    const bool named = !base.empty() && lower_case(name).find(base) != std::string::npos;
+    if (is_projector_name(name) && (alone || named)) projectors.push_back(file);
+  }
+  const auto best = std::ranges::min_element(projectors, {}, [](const fs::path& file) {
+    return std::pair(projector_rank(precision_of(file.stem().string())), file);
+  });
+  return best == projectors.end() ? std::nullopt : std::optional(*best);
+}
+
 std::vector<StoredModel> ModelStore::list() const {
-  std::vector<StoredModel> models;
-  std::error_code error;
-  std::size_t seen = 0;
-  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
-    if (++seen > kMostEntries) break;
-    if (auto model = model_at(entry->path())) models.push_back(std::move(*model));
+  const std::vector<fs::path> entries = entries_of(folder_);
+  std::vector<StoredModel> models = models_among(entries);
+  for (const fs::path& entry : entries) {
+    std::error_code error;
+    if (!fs::is_directory(entry, error)) continue;
+    for (StoredModel& model : models_in(entry)) models.push_back(std::move(model));
   }
   std::ranges::sort(models, {}, &StoredModel::name);
   return models;
@@ -133,11 +154,13 @@ Result<fs::path> ModelStore::find(const std::string& name_or_path) const {
 Result<fs::path> ModelStore::find_named(const std::string& asked) const {
   const std::vector<StoredModel> models = list();
   const std::string wanted = canonical_name(asked);
+  std::vector<StoredModel> pulled;
   std::vector<StoredModel> same;
   std::vector<StoredModel> other_precision;
   std::vector<StoredModel> longer;
   for (const StoredModel& model : models) {
     const std::string name = canonical_name(model.name);
+    if (std::ranges::find(model.other_names, asked) != model.other_names.end()) pulled.push_back(model);
     if (name == wanted) same.push_back(model);
     if (!name.starts_with(wanted) || name.size() <= wanted.size() + 1) continue;
     const char border = name[wanted.size()];
@@ -145,7 +168,7 @@ Result<fs::path> ModelStore::find_named(const std::string& asked) const {
     (is_precision(std::string_view(name).substr(wanted.size() + 1)) ? other_precision : longer)
         .push_back(model);
   }
-  for (const auto* matches : {&same, &other_precision, &longer}) {
+  for (const auto* matches : {&pulled, &same, &other_precision, &longer}) {
     if (!matches->empty()) return only_one(*matches, asked);
   }
   return fail(ErrorKind::kNotFound, "no model '{}': there is no such file, and none of that name in {}, {}",

@@ -130,5 +130,41 @@ TEST_F(ModelStoreTest, TheDefaultIsTheOnlyModelOrTheUsualOne) {
   EXPECT_EQ(store().find_default()->filename(), "gemma-3-270m-Q4_K_M.gguf");
 }
 
+TEST_F(ModelStoreTest, PulledModelsHaveTheirFoldersNameAndThoseOfTheirPull) {
+  fs::create_directories(folder_ / "ollama-gemma3-270m");
+  add_file("ollama-gemma3-270m/ollama-gemma3-270m.gguf");
+  add_file("gemma-3-270m-Q4_K_M.gguf");
+  std::ofstream(folder_ / "ollama-gemma3-270m/carat.json")
+      << R"({"version":1,"service":"ollama","source":"gemma3:270m","revision":"r","names":["gemma3:270m"],)"
+      << R"("files":[]})";
+  EXPECT_EQ(found("gemma3:270m"), "ollama-gemma3-270m.gguf");
+  EXPECT_EQ(found("ollama-gemma3-270m"), "ollama-gemma3-270m.gguf");
+  EXPECT_EQ(found("gemma-3-270m"), "gemma-3-270m-Q4_K_M.gguf");
+}
+
+TEST_F(ModelStoreTest, ProjectorsAndUnfinishedPullsAreNoModels) {
+  fs::create_directories(folder_ / "gemma-3-4b-it-Q4_K_M");
+  fs::create_directories(folder_ / "gemma-3-1b-it.partial");
+  add_file("gemma-3-1b-it.partial/gemma-3-1b-it.gguf");
+  add_file("gemma-3-4b-it-Q4_K_M/gemma-3-4b-it-Q4_K_M.gguf");
+  add_file("gemma-3-4b-it-Q4_K_M/mmproj-model-f32.gguf");
+  add_file("mmproj-gemma-3-12b-it-f16.gguf");
+  const auto models = store().list();
+  ASSERT_EQ(models.size(), 1U);
+  EXPECT_EQ(models[0].name, "gemma-3-4b-it-Q4_K_M");
+  EXPECT_EQ(projector_beside(models[0].path)->filename(), "mmproj-model-f32.gguf");
+  add_file("gemma-3-4b-it-Q4_K_M/mmproj-model-f16.gguf");
+  EXPECT_EQ(projector_beside(models[0].path)->filename(), "mmproj-model-f16.gguf");
+}
+
+TEST_F(ModelStoreTest, AmongSeveralModelsAProjectorIsFoundByName) {
+  add_file("gemma-3-12b-it-Q4_K_M.gguf");
+  add_file("gemma-3-4b-it-Q4_0.gguf");
+  add_file("mmproj-gemma-3-12b-it-f16.gguf");
+  EXPECT_EQ(projector_beside(folder_ / "gemma-3-12b-it-Q4_K_M.gguf")->filename(),
+            "mmproj-gemma-3-12b-it-f16.gguf");
+  EXPECT_FALSE(projector_beside(folder_ / "gemma-3-4b-it-Q4_0.gguf"));
+}
+
 }  // namespace
 }  // namespace carat::hub

@@ -1,0 +1,134 @@
+"""`carat pull` against a server that behaves like the Hugging Face hub and an Ollama registry."""
+
+import hashlib
+import http.server
+import json
+import signal
+import subprocess
+import threading
+import unittest
+
+from support import PROGRAM, TINY, CliTest
+
+REPOSITORY = "someone/gemma-3-tiny-it"
+
+
+class Services(http.server.ThreadingHTTPServer):
+    """Files by address, sent with ranges; `cut` ends every body after so many bytes."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {}
+        self.answers = {}
+        self.requests = []
+        self.cut = None
+        self.stall = None  # an event: set when a body was begun that does not go on
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def address(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def add_repository(self, name, folder):
+        siblings = []
+        for path in sorted(folder.iterdir()):
+            data = path.read_bytes()
+            sibling = {"rfilename": path.name, "size": len(data)}
+            if path.suffix == ".safetensors":
+                sibling["lfs"] = {"sha256": hashlib.sha256(data).hexdigest()}
+            siblings.append(sibling)
+            self.files[f"/{name}/resolve/abc123/{path.name}"] = data
+        self.answers[f"/api/models/{name}/revision/main?blobs=true"] = {"sha": "abc123", "siblings": siblings}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        server = self.server
+        server.requests.append(self.path)
+        if self.path in server.answers:
+            return self.body(200, json.dumps(server.answers[self.path]).encode())
+        if self.path not in server.files:
+            return self.body(404, b"")
+        data = server.files[self.path]
+        wanted = self.headers.get("Range")
+        if not wanted:
+            return self.body(200, data)
+        begin, end = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
+        self.body(206, data[begin:end + 1], f"bytes {begin}-{end}/{len(data)}")
+
+    def body(self, status, data, content_range=None):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        if content_range:
+            self.send_header("Content-Range", content_range)
+        self.end_headers()
+        if self.server.stall and content_range and len(data) > 5000:
+            self.wfile.write(data[:5000])
+            self.wfile.flush()
+            self.server.stall.set()
+            self.rfile.read(1)  # until the client goes away
+            return
+        self.wfile.write(data[:self.server.cut] if content_range else data)
+
+
+class PullTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.services = Services()
+        self.addCleanup(self.services.server_close)
+        self.addCleanup(self.services.shutdown)
+        self.services.add_repository(REPOSITORY, TINY)
+        self.address = {"HF_ENDPOINT": self.services.address() + "/",
+                        "CARAT_OLLAMA_REGISTRY": self.services.address()}
+
+    def test_a_pulled_model_answers(self):
+        done = self.succeed("pull", REPOSITORY, "--json", environment=self.address)
+        result = json.loads(done.out)
+        self.assertEqual(result["name"], "gemma-3-tiny-it")
+        self.assertEqual(result["revision"], "abc123")
+        self.assertFalse(result["was_there"])
+        self.assertIn("ai.google.dev/gemma/terms", done.err)
+        for path in TINY.iterdir():
+            if path.suffix in (".json", ".safetensors"):
+                self.assertEqual((self.store / "gemma-3-tiny-it" / path.name).read_bytes(), path.read_bytes())
+        self.succeed("run", "-m", REPOSITORY, "-n", "2", "hello")
+        self.succeed("run", "-m", "gemma-3-tiny-it", "-n", "2", "hello")
+        again = self.succeed("pull", REPOSITORY, environment=self.address)
+        self.assertIn("is there already", again.out)
+        self.assertEqual(again.err, "")  # the terms are shown once
+
+    def test_an_interrupted_pull_goes_on(self):
+        self.services.stall = threading.Event()
+        process = subprocess.Popen([PROGRAM, "pull", REPOSITORY], env=self.environment(**self.address),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertTrue(self.services.stall.wait(60))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn(b"goes on from here", err)
+        self.assertFalse((self.store / "gemma-3-tiny-it").exists())
+        self.services.stall = None
+        self.succeed("pull", REPOSITORY, environment=self.address)
+        self.succeed("run", "-m", "gemma-3-tiny-it", "-n", "2", "hello")
+
+    def test_refusals(self):
+        self.fails(2, "did you mean 'gemma-3-4b-it'?", "pull", "gemma-3-4b-ti", environment=self.address)
+        self.fails(3, "no such repository", "pull", "someone/nothing", environment=self.address)
+        self.fails(3, "no such model or tag", "pull", "gemma3:5b", environment=self.address)
+        offline = self.fails(6, "CARAT_OFFLINE is set", "pull", REPOSITORY,
+                             environment={**self.address, "CARAT_OFFLINE": "1"})
+        self.assertEqual(offline.out, "")
+        self.fails(2, "a token is not sent without encryption", "pull", REPOSITORY,
+                   environment={"HF_ENDPOINT": "http://hub.invalid", "HF_TOKEN": "hf_x"})
+
+    def test_a_wrong_hash_is_not_placed(self):
+        target = f"/{REPOSITORY}/resolve/abc123/model.safetensors"
+        self.services.files[target] = b"x" * len(self.services.files[target])
+        self.fails(6, "SHA-256", "pull", REPOSITORY, environment=self.address)
+        self.assertFalse((self.store / "gemma-3-tiny-it").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
