@@ -24,7 +24,7 @@ constexpr std::size_t kMaxMessage = 1000;  // bytes of a failed job's message th
 
 Result<> apply(const Limits& limits, ChildProcess& child) {
   const auto seconds = static_cast<std::uint64_t>(limits.processor_time.count());
-  if (kMemoryLimitHolds) CARAT_TRY_VOID(child.limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes));
+  if (kWithoutSanitizer) CARAT_TRY_VOID(child.limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes));
   CARAT_TRY_VOID(child.limit(RLIMIT_CPU, seconds, seconds + 1));  // SIGXCPU, then SIGKILL
   CARAT_TRY_VOID(child.limit(RLIMIT_FSIZE, 0, 0));
   return child.limit(RLIMIT_CORE, 0, 0);

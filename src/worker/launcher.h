@@ -14,12 +14,12 @@ namespace carat::worker {
 
 // Address and thread sanitizers reserve terabytes of address space: under them there is no memory limit.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kMemoryLimitHolds = false;
+inline constexpr bool kWithoutSanitizer = false;
 #elif defined(__has_feature)
-inline constexpr bool kMemoryLimitHolds =
+inline constexpr bool kWithoutSanitizer =
     !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
-inline constexpr bool kMemoryLimitHolds = true;
+inline constexpr bool kWithoutSanitizer = true;
 #endif
 
 // What one worker may use; the kernel holds it to the first two.

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 
 namespace carat::worker {
@@ -82,17 +83,22 @@ constexpr const char* kAbsent[] = {
     "stat", "lstat",  "statx",   "readlink", "readlinkat",
 };
 
+// What argument number `argument` of a call must be.
+scmp_arg_cmp equals(unsigned argument, scmp_datum_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+scmp_arg_cmp masked_equals(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
 class Filter {
  public:
   Filter() : context_(::seccomp_init(SCMP_ACT_ERRNO(EPERM)), ::seccomp_release) {}
 
   // Names that this machine's architecture does not have are passed over.
-  template <class... Conditions>
-  void add(std::uint32_t action, const char* name, Conditions... conditions) {
+  void add(std::uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> conditions = {}) {
     const int number = ::seccomp_syscall_resolve_name(name);
     if (context_ == nullptr || number < 0) return;
-    const int status =
-        ::seccomp_rule_add(context_.get(), action, number, sizeof...(conditions), conditions...);
+    const int status = ::seccomp_rule_add_array(context_.get(), action, number,
+                                                static_cast<unsigned>(conditions.size()), conditions.begin());
     if (status < 0) error_ = -status;
   }
 
@@ -120,16 +126,16 @@ Result<> filter_system_calls() {
   for (const char* name : kAbsent) filter.add(SCMP_ACT_ERRNO(ENOENT), name);
   // Memory may not become code.
   for (const char* name : {"mmap", "mprotect"}) {
-    filter.add(SCMP_ACT_ALLOW, name, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    filter.add(SCMP_ACT_ALLOW, name, {masked_equals(2, PROT_EXEC, 0)});
   }
   // Threads, no processes. The flags of clone3 lie in memory, where a filter cannot look: libc then uses
   // clone.
-  filter.add(SCMP_ACT_ALLOW, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+  filter.add(SCMP_ACT_ALLOW, "clone", {masked_equals(0, CLONE_THREAD, CLONE_THREAD)});
   filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-  filter.add(SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-  filter.add(SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0));  // reads only
+  filter.add(SCMP_ACT_ALLOW, "prctl", {equals(0, PR_SET_NAME)});
+  filter.add(SCMP_ACT_ALLOW, "prlimit64", {equals(2, 0)});  // reads only
   // abort() is a signal to oneself.
-  filter.add(SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
+  filter.add(SCMP_ACT_ALLOW, "tgkill", {equals(0, static_cast<scmp_datum_t>(::getpid()))});
   return filter.load();
 }
 
