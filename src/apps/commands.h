@@ -14,6 +14,7 @@ void add_perplexity_command(CommandLine& line);
 void add_bench_command(CommandLine& line);
 void add_doctor_command(CommandLine& line);
 void add_pull_command(CommandLine& line);
+void add_models_command(CommandLine& line);
 void add_config_command(CommandLine& line);
 
 }  // namespace carat::apps

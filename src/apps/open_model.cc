@@ -1,6 +1,7 @@
 #include "apps/open_model.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -21,9 +22,23 @@ hub::ModelStore model_store(const Runtime& runtime) {
   return hub::ModelStore(runtime.directories.data / "models");
 }
 
+hub::CacheFolders cache_folders() {
+  const auto environment = [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  return hub::CacheFolders::from_environment(environment, environment("HOME").value_or("/nonexistent"));
+}
+
 Result<std::filesystem::path> find_model(const Runtime& runtime) {
   const std::string name = runtime.settings.text(Setting::kModel);
-  return name.empty() ? model_store(runtime).find_default() : model_store(runtime).find(name);
+  if (name.empty()) return model_store(runtime).find_default();
+  auto found = model_store(runtime).find(name);
+  if (found || found.error().kind != ErrorKind::kNotFound) return found;
+  for (const hub::CachedModel& model : hub::cached_models(cache_folders())) {
+    if (model.name == name) return model.path;
+  }
+  return found;
 }
 
 std::size_t thread_count(const Runtime& runtime) {

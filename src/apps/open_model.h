@@ -8,6 +8,7 @@
 #include "chat/prompt_style.h"
 #include "engine/generator.h"
 #include "engine/load_model.h"
+#include "hub/model_caches.h"
 #include "hub/model_store.h"
 #include "tensor/kv_block.h"
 
@@ -15,7 +16,11 @@ namespace carat::apps {
 
 hub::ModelStore model_store(const Runtime& runtime);
 
-// The path of the model that -m, CARAT_MODEL or config.toml name, or of the store's default.
+// Where other programs of this user keep their models.
+hub::CacheFolders cache_folders();
+
+// The path of the model that -m, CARAT_MODEL or config.toml name, or of the store's default. What the
+// store does not have is looked for in the caches of other programs, by the name that `carat models` shows.
 Result<std::filesystem::path> find_model(const Runtime& runtime);
 
 // Threads of -t, otherwise as many as this process may use.

@@ -104,24 +104,6 @@ std::string canonical_name(std::string_view name) {
   return out;
 }
 
-std::optional<fs::path> projector_beside(const fs::path& model) {
-  const std::vector<fs::path> entries = entries_of(model.parent_path());
-  const bool alone = models_among(entries).size() == 1;
-  const std::string stem = lower_case(model_name_of(model).value_or(""));
-  const std::string precision = precision_of(stem);
-  const std::string base = precision.empty() ? stem : stem.substr(0, stem.size() - precision.size() - 1);
-  std::vector<fs::path> projectors;
-  for (const fs::path& file : entries) {
-    const std::string name = file.filename().string();
-    const bool named = !base.empty() && lower_case(name).find(base) != std::string::npos;
-    if (is_projector_name(name) && (alone || named)) projectors.push_back(file);
-  }
-  const auto best = std::ranges::min_element(projectors, {}, [](const fs::path& file) {
-    return std::pair(projector_rank(precision_of(file.stem().string())), file);
-  });
-  return best == projectors.end() ? std::nullopt : std::optional(*best);
-}
-
 std::vector<StoredModel> ModelStore::list() const {
   const std::vector<fs::path> entries = entries_of(folder_);
   std::vector<StoredModel> models = models_among(entries);

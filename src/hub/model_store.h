@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,11 +17,6 @@ struct StoredModel {
   std::filesystem::path path;  // what a reader opens: a GGUF file, a first shard or a safetensors folder
   std::vector<std::string> other_names = {};  // by which it was pulled: "gemma3:4b"
 };
-
-// The image projector that goes with a GGUF model: the mmproj file in the same folder, if the model is the
-// only one there, or one whose name holds the model's. The most exact one of f16, bf16, f32 and smaller types
-// in this order; nullopt when there is none.
-std::optional<std::filesystem::path> projector_beside(const std::filesystem::path& model);
 
 // One spelling of a model's name: lower case, "gemma3:270m" and "google/gemma-3-270m" as "gemma-3-270m".
 std::string canonical_name(std::string_view name);

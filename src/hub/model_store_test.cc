@@ -152,18 +152,6 @@ TEST_F(ModelStoreTest, ProjectorsAndUnfinishedPullsAreNoModels) {
   const auto models = store().list();
   ASSERT_EQ(models.size(), 1U);
   EXPECT_EQ(models[0].name, "gemma-3-4b-it-Q4_K_M");
-  EXPECT_EQ(projector_beside(models[0].path)->filename(), "mmproj-model-f32.gguf");
-  add_file("gemma-3-4b-it-Q4_K_M/mmproj-model-f16.gguf");
-  EXPECT_EQ(projector_beside(models[0].path)->filename(), "mmproj-model-f16.gguf");
-}
-
-TEST_F(ModelStoreTest, AmongSeveralModelsAProjectorIsFoundByName) {
-  add_file("gemma-3-12b-it-Q4_K_M.gguf");
-  add_file("gemma-3-4b-it-Q4_0.gguf");
-  add_file("mmproj-gemma-3-12b-it-f16.gguf");
-  EXPECT_EQ(projector_beside(folder_ / "gemma-3-12b-it-Q4_K_M.gguf")->filename(),
-            "mmproj-gemma-3-12b-it-f16.gguf");
-  EXPECT_FALSE(projector_beside(folder_ / "gemma-3-4b-it-Q4_0.gguf"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -112,6 +113,28 @@ class PullTest(CliTest):
         self.services.stall = None
         self.succeed("pull", REPOSITORY, environment=self.address)
         self.succeed("run", "-m", "gemma-3-tiny-it", "-n", "2", "hello")
+
+    def test_models_are_listed_and_found_where_other_programs_keep_them(self):
+        self.add_model("tiny-it")
+        snapshot = self.home / ".cache/huggingface/hub/models--someone--gemma-3-other-it/snapshots/abc"
+        snapshot.parent.mkdir(parents=True)
+        shutil.copytree(TINY, snapshot)
+        studio = self.home / ".lmstudio/models/org/repo"
+        studio.mkdir(parents=True)
+        (studio / "broken.gguf").write_bytes(b"GGUF")
+        bert = self.home / ".cache/huggingface/hub/models--a--bert/snapshots/abc"
+        bert.mkdir(parents=True)
+        (bert / "config.json").write_text('{"model_type": "bert"}')
+        listing = json.loads(self.succeed("models", "--json").out)
+        self.assertEqual(listing["others"], 1)
+        models = {model["name"]: model for model in listing["models"]}
+        self.assertEqual(set(models), {"tiny-it", "someone/gemma-3-other-it", "org/repo/broken.gguf"})
+        self.assertEqual(models["someone/gemma-3-other-it"]["from"], "huggingface")
+        self.assertIn("problem", models["org/repo/broken.gguf"])
+        text = self.succeed("models", "--all").out
+        self.assertIn("cannot be used", text)
+        self.assertIn("of another family", text)
+        self.succeed("run", "-m", "someone/gemma-3-other-it", "-n", "2", "hello")
 
     def test_refusals(self):
         self.fails(2, "did you mean 'gemma-3-4b-it'?", "pull", "gemma-3-4b-ti", environment=self.address)

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace carat::hub {
+
+// What a list of models says about one.
+struct ModelSummary {
+  std::uint64_t bytes = 0;  // of its files
+  std::string precision;    // element type that most of the bytes have
+  bool has_vision = false;
+  bool instruction_tuned = false;
+};
+
+// Reads headers and checks them as loading does, but no weights. nullopt when the files hold a model of
+// another family, which takes a few hundred bytes to see; kInvalidModel when they are damaged.
+Result<std::optional<ModelSummary>> summarize_model(const std::filesystem::path& path);
+
+}  // namespace carat::hub
