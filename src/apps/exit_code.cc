@@ -9,7 +9,7 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kNotFound: return 3;
     case ErrorKind::kInvalidModel: return 4;
     case ErrorKind::kDoesNotFit: return 5;
-    case ErrorKind::kNetwork: return 6;
+    case ErrorKind::kNetwork: return 1;
     case ErrorKind::kDiskFull: return 7;
     case ErrorKind::kInterrupted: return 130;  // 128 + SIGINT
     case ErrorKind::kClosedPipe: return 141;   // 128 + SIGPIPE

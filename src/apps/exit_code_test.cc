@@ -14,7 +14,7 @@ TEST(ExitCode, EachKindHasItsDocumentedNumber) {
   EXPECT_EQ(exit_code(ErrorKind::kDoesNotFit), 5);
   EXPECT_EQ(exit_code(ErrorKind::kDiskFull), 7);
   EXPECT_EQ(exit_code(ErrorKind::kInterrupted), 130);
-  EXPECT_EQ(exit_code(ErrorKind::kNetwork), 6);
+  EXPECT_EQ(exit_code(ErrorKind::kNetwork), 1);
   EXPECT_EQ(exit_code(ErrorKind::kClosedPipe), 141);
 }
 
