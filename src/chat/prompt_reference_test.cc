@@ -32,7 +32,7 @@ class PromptReferenceTest : public testing::Test {
   }
 
   std::vector<TokenId> ids(const std::vector<Message>& messages) const {
-    return prompt::encode(render(PromptStyle::kGemma, messages).value(), *tokenizer_);
+    return prompt::encode(render(PromptStyle::kGemma, messages).value(), *tokenizer_, {}).ids;
   }
 
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer_;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "engine/answer_text.h"
-#include "prompt/piece.h"
 
 namespace carat::engine {
 namespace {
@@ -70,6 +69,12 @@ class StopWatch {
   std::chrono::nanoseconds since_;
 };
 
+// An image is read in one step, however short the chunks are.
+std::size_t longest_step(const LoadedModel& model, const GeneratorOptions& options) {
+  const std::size_t image = model.vision ? model.vision->config().tokens() : 0;
+  return std::max(options.prefill_chunk, image);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Generator>> Generator::create(LoadedModel& model, const GeneratorOptions& options,
@@ -85,7 +90,7 @@ Result<std::unique_ptr<Generator>> Generator::create(LoadedModel& model, const G
   const model::KvGeometry geometry(model.model->config(), options.kv_type);
   const KvCapacity capacity = sequence_capacity(
       geometry, {.context_length = options.context_length,
-                 .step_rows = std::min(options.prefill_chunk, options.context_length),
+                 .step_rows = std::min(longest_step(model, options), options.context_length),
                  .rollback_tokens = std::min(options.rollback_tokens, options.context_length)});
   if (capacity.bytes(geometry) > options.max_kv_bytes) {
     return fail(ErrorKind::kDoesNotFit,
@@ -102,106 +107,114 @@ Generator::Generator(LoadedModel& model, const GeneratorOptions& options, const 
       clock_(clock),
       mask_(sampling_mask(model)),
       pool_(geometry, capacity),
-      sequence_(pool_, std::min(options.rollback_tokens, options.context_length)) {}
+      sequence_(pool_, std::min(options.rollback_tokens, options.context_length)) {
+  if (model.vision) images_.emplace(*model.vision, options.image_cache);
+}
 
 void Generator::clear() {
   sequence_.truncate(0);
-  cached_ids_.clear();
+  cached_ = {};
 }
 
-Result<std::vector<TokenId>> Generator::prompt_ids(const prompt::GenerationRequest& request) const {
-  std::vector<TokenId> ids = prompt::encode(request.prompt, *model_.tokenizer);
-  if (const auto bos = model_.tokenizer->bos()) {
-    const auto text = std::ranges::find_if(ids, [&bos](TokenId id) { return id != *bos; });
-    ids.erase(ids.begin(), text);
-    ids.insert(ids.begin(), *bos);
-  }
-  const std::size_t vocabulary = model_.model->config().vocab;
-  for (const TokenId id : ids) {
-    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary) {
-      return fail(ErrorKind::kUsage, "the prompt holds token {}, but the model has {} tokens", id,
-                  vocabulary);
-    }
-  }
-  if (ids.empty()) return fail(ErrorKind::kUsage, "the prompt is empty");
-  if (ids.size() >= options_.context_length) {
+Result<PromptTokens> Generator::encode(const prompt::GenerationRequest& request) {
+  CARAT_TRY(PromptTokens prompt, encode_prompt(request.prompt, model_, images_ ? &*images_ : nullptr));
+  if (prompt.ids.size() >= options_.context_length) {
     return fail(ErrorKind::kFailed,
                 "the prompt has {} tokens and leaves no room for an answer in the context of {} tokens",
-                ids.size(), options_.context_length);
+                prompt.ids.size(), options_.context_length);
   }
-  return ids;
+  return prompt;
 }
 
 // Keeps of the cache what `prompt` begins with and returns its length. At least one token is left to run,
 // since only a run yields logits.
-std::size_t Generator::reuse_cache(const std::vector<TokenId>& prompt) {
-  const auto common = std::ranges::mismatch(prompt, cached_ids_).in1 - prompt.begin();
-  std::size_t reused = std::min(static_cast<std::size_t>(common), prompt.size() - 1);
+std::size_t Generator::reuse_cache(const PromptTokens& prompt) {
+  std::size_t reused = std::min(common_prefix(prompt, cached_), prompt.ids.size() - 1);
+  reused = whole_images(prompt, reused);
   if (!sequence_.can_truncate(reused)) reused = 0;
   sequence_.truncate(reused);
-  cached_ids_.resize(reused);
+  cached_.ids.resize(reused);
+  std::erase_if(cached_.spans, [reused](const ImageSpan& span) { return span.end > reused; });
   return reused;
 }
 
-Result<> Generator::run(std::span<const TokenId> tokens, model::RowOutput last_output,
+Result<> Generator::run(const PromptTokens& tokens, std::size_t end, model::RowOutput last_output,
                         const std::stop_token& stop) {
-  CARAT_TRY_VOID(sequence_.prepare(tokens.size()));
+  const std::size_t begin = sequence_.length();
+  CARAT_TRY_VOID(sequence_.prepare(end - begin));
   rows_.clear();
-  for (const TokenId token : tokens) {
-    model::Row& row = rows_.emplace_back();
-    row.token = token;
-    row.position = static_cast<std::uint32_t>(sequence_.length() + rows_.size() - 1);
-  }
+  append_rows(tokens, begin, end, model_.model->config().d_model, rows_);
   rows_.back().output = last_output;
   const model::SequenceKv view = sequence_.view();
   const model::Batch batch{.rows = rows_, .sequences = {&view, 1}, .geometry = &pool_.geometry()};
   CARAT_TRY_VOID(model_.model->forward(batch, stop, output_));
-  sequence_.advance(tokens.size());
-  cached_ids_.insert(cached_ids_.end(), tokens.begin(), tokens.end());
+  sequence_.advance(end - begin);
   return {};
 }
 
-Result<> Generator::prefill(std::span<const TokenId> tokens, model::RowOutput last_output,
-                            const EventSink& sink, const std::stop_token& stop) {
-  for (std::size_t done = 0; done < tokens.size();) {
-    const std::size_t count = std::min(options_.prefill_chunk, tokens.size() - done);
-    const bool last = done + count == tokens.size();
-    CARAT_TRY_VOID(run(tokens.subspan(done, count), last ? last_output : model::RowOutput::kNone, stop));
-    done += count;
-    sink(PrefillProgress{done, tokens.size()});
+Result<> Generator::look(PromptTokens& prompt, std::size_t from, const EventSink& sink,
+                         const std::stop_token& stop) {
+  if (prompt.spans.empty()) return {};
+  return read_images(prompt, from, *images_, stop,
+                     [&](std::size_t done, std::size_t total) { sink(ImageProgress{done, total}); });
+}
+
+Result<> Generator::prefill(const PromptTokens& prompt, model::RowOutput last_output, const EventSink& sink,
+                            const std::stop_token& stop) {
+  const std::size_t first = sequence_.length();
+  const std::size_t size = prompt.ids.size();
+  while (sequence_.length() < size) {
+    const std::size_t end = step_end(prompt, sequence_.length(), options_.prefill_chunk);
+    CARAT_TRY_VOID(run(prompt, end, end == size ? last_output : model::RowOutput::kNone, stop));
+    remember(prompt, end);
+    sink(PrefillProgress{end - first, size - first});
   }
   return {};
+}
+
+Result<> Generator::run_answer_token(TokenId token, model::RowOutput output, const std::stop_token& stop) {
+  cached_.ids.push_back(token);
+  auto ran = run(cached_, cached_.ids.size(), output, stop);
+  if (!ran) cached_.ids.pop_back();
+  return ran;
+}
+
+void Generator::remember(const PromptTokens& prompt, std::size_t end) {
+  cached_.ids.assign(prompt.ids.begin(), prompt.ids.begin() + static_cast<std::ptrdiff_t>(end));
+  cached_.spans.clear();
+  for (const ImageSpan& span : prompt.spans) {
+    if (span.end <= end) cached_.spans.push_back({.begin = span.begin, .end = span.end, .key = span.key});
+  }
 }
 
 Result<GenerationResult> Generator::generate(const prompt::GenerationRequest& request, const EventSink& sink,
                                              const std::stop_token& stop) {
   CARAT_TRY_VOID(prompt::validate(request.sampling, mask_.vocabulary()));
-  CARAT_TRY(const std::vector<TokenId> prompt, prompt_ids(request));
+  CARAT_TRY(PromptTokens prompt, encode(request));
   auto result = answer(prompt, request.sampling, sink, stop);
   if (!result) clear();  // what the cache holds may be the reason
   return result;
 }
 
-Result<GenerationResult> Generator::answer(const std::vector<TokenId>& prompt,
-                                           const prompt::SamplingParams& params, const EventSink& sink,
-                                           const std::stop_token& stop) {
+Result<GenerationResult> Generator::answer(PromptTokens& prompt, const prompt::SamplingParams& params,
+                                           const EventSink& sink, const std::stop_token& stop) {
   GenerationResult result;
   result.seed = params.seed ? *params.seed : fresh_seed();
-  result.usage.prompt_tokens = prompt.size();
+  result.usage.prompt_tokens = prompt.ids.size();
   StopWatch watch(clock_);
 
-  TokenChooser chooser(params, result.seed, mask_, prompt);
+  TokenChooser chooser(params, result.seed, mask_, prompt.ids);
   output_.candidate_count = chooser.candidate_count();
   result.usage.cached_tokens = reuse_cache(prompt);
-  const std::span<const TokenId> unread = std::span(prompt).subspan(result.usage.cached_tokens);
-  Result<> ran = prefill(unread, chooser.row_output(), sink, stop);
+  Result<> ran = look(prompt, result.usage.cached_tokens, sink, stop);
+  if (ran) ran = prefill(prompt, chooser.row_output(), sink, stop);
   result.usage.prefill_seconds = watch.lap();
 
-  const std::size_t room = options_.context_length - prompt.size();
+  const std::size_t room = options_.context_length - prompt.ids.size();
   const std::size_t most = std::min<std::size_t>(room, params.max_tokens.value_or(room));
   AnswerText text(model_.tokenizer, params.stop);
   while (ran) {
-    CARAT_TRY(Choice choice, chooser.choose(output_, prompt.size() + result.usage.generated_tokens));
+    CARAT_TRY(Choice choice, chooser.choose(output_, prompt.ids.size() + result.usage.generated_tokens));
     ++result.usage.generated_tokens;
     if (model_.tokenizer->is_end_of_generation(choice.token)) break;
     std::string shown = text.add(choice.token);
@@ -212,7 +225,7 @@ Result<GenerationResult> Generator::answer(const std::vector<TokenId>& prompt,
       result.context_full = most == room;
       break;
     }
-    ran = run({&choice.token, 1}, chooser.row_output(), stop);
+    ran = run_answer_token(choice.token, chooser.row_output(), stop);
   }
   if (!ran) {
     if (ran.error().kind != ErrorKind::kInterrupted) return std::unexpected(ran.error());

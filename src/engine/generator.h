@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/token_id.h"
+#include "engine/image_reader.h"
 #include "engine/kv_cache.h"
 #include "engine/load_model.h"
+#include "engine/prompt_tokens.h"
 #include "engine/sampler.h"
 #include "engine/token_mask.h"
 #include "model/batch.h"
@@ -31,10 +33,17 @@ struct GeneratorOptions {
       1024;  // the end of a conversation that can change without reading all of it anew
   std::size_t max_kv_bytes = SIZE_MAX;  // refuse a context that could need more
   tensor::KvType kv_type = tensor::KvType::kF16;
+  ImageCacheOptions image_cache = {};
 };
 
 // Reading the prompt: `done` of `total` tokens that were not in the cache.
 struct PrefillProgress {
+  std::size_t done = 0;
+  std::size_t total = 0;
+};
+
+// Looking at the images of the prompt: `done` of `total` views that the KV cache does not hold.
+struct ImageProgress {
   std::size_t done = 0;
   std::size_t total = 0;
 };
@@ -52,7 +61,7 @@ struct TrailingText {
   std::string text;
 };
 
-using Event = std::variant<PrefillProgress, TokenEvent, TrailingText>;
+using Event = std::variant<ImageProgress, PrefillProgress, TokenEvent, TrailingText>;
 using EventSink = std::function<void(const Event&)>;
 
 enum class FinishReason {
@@ -89,9 +98,10 @@ class Generator {
                                                    const Clock& clock);
 
   // Reads the prompt and generates one answer. A prompt starts with exactly one BOS, whether its pieces bring
-  // one or not. Events arrive on the calling thread. kUsage for sampling parameters out of range; kFailed for
-  // a prompt that leaves no room for an answer (nothing is ever cut), or when the model computes no number. A
-  // requested stop is no error: the result holds what there is, and the cache stays usable.
+  // one or not. Events arrive on the calling thread. kUsage for sampling parameters out of range and for
+  // images that the model cannot see; kFailed for a prompt that leaves no room for an answer (nothing is ever
+  // cut), or when the model computes no number. A requested stop is no error: the result holds what there is,
+  // and the cache stays usable.
   Result<GenerationResult> generate(const prompt::GenerationRequest& request, const EventSink& sink,
                                     const std::stop_token& stop);
 
@@ -105,13 +115,19 @@ class Generator {
   Generator(LoadedModel& model, const GeneratorOptions& options, const model::KvGeometry& geometry,
             const KvCapacity& capacity, const Clock& clock);
 
-  Result<std::vector<TokenId>> prompt_ids(const prompt::GenerationRequest& request) const;
-  std::size_t reuse_cache(const std::vector<TokenId>& prompt);
-  Result<GenerationResult> answer(const std::vector<TokenId>& prompt, const prompt::SamplingParams& params,
+  Result<PromptTokens> encode(const prompt::GenerationRequest& request);
+  std::size_t reuse_cache(const PromptTokens& prompt);
+  Result<GenerationResult> answer(PromptTokens& prompt, const prompt::SamplingParams& params,
                                   const EventSink& sink, const std::stop_token& stop);
-  Result<> prefill(std::span<const TokenId> tokens, model::RowOutput last_output, const EventSink& sink,
+  Result<> look(PromptTokens& prompt, std::size_t from, const EventSink& sink, const std::stop_token& stop);
+  Result<> prefill(const PromptTokens& prompt, model::RowOutput last_output, const EventSink& sink,
                    const std::stop_token& stop);
-  Result<> run(std::span<const TokenId> tokens, model::RowOutput last_output, const std::stop_token& stop);
+  // Runs positions from the end of the cache up to `end` of `tokens`.
+  Result<> run(const PromptTokens& tokens, std::size_t end, model::RowOutput last_output,
+               const std::stop_token& stop);
+  Result<> run_answer_token(TokenId token, model::RowOutput output, const std::stop_token& stop);
+  // The cache now holds the prompt up to `end`.
+  void remember(const PromptTokens& prompt, std::size_t end);
 
   LoadedModel& model_;
   GeneratorOptions options_;
@@ -119,9 +135,10 @@ class Generator {
   TokenMask mask_;
   KvPool pool_;
   KvSequence sequence_;
-  std::vector<TokenId> cached_ids_;  // [sequence_.length()]
-  std::vector<model::Row> rows_;     // scratch
-  model::BatchOutput output_;        // of the latest run
+  std::optional<ImageReader> images_;  // none: the model is text-only
+  PromptTokens cached_;  // what the KV cache holds, [sequence_.length()], without images and soft tokens
+  std::vector<model::Row> rows_;  // scratch
+  model::BatchOutput output_;     // of the latest run
 };
 
 }  // namespace carat::engine

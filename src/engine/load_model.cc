@@ -29,8 +29,8 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer(const model::Checkpoint&
 Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
                                                 std::unique_ptr<backend::Backend> backend,
                                                 const model::LoadProgress& progress,
-                                                const std::stop_token& stop) {
-  CARAT_TRY(const model::Checkpoint checkpoint, model::Checkpoint::open(path));
+                                                const std::stop_token& stop, const LoadOptions& options) {
+  CARAT_TRY(model::Checkpoint checkpoint, model::Checkpoint::open(path, options.checkpoint));
   auto loaded = std::make_unique<LoadedModel>();
   loaded->path = path;
   loaded->name = display_name(checkpoint);
@@ -39,6 +39,11 @@ Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
   CARAT_TRY(loaded->tokenizer, load_tokenizer(checkpoint));
   loaded->backend = std::move(backend);
   CARAT_TRY(loaded->model, model::Model::load(checkpoint, *loaded->backend, progress, stop));
+  loaded->vision_remark = checkpoint.vision_remark();
+  if (checkpoint.vision() != nullptr) {
+    loaded->vision =
+        std::make_unique<VisionLoader>(std::move(checkpoint), *loaded->backend, options.vision_precision);
+  }
   return loaded;
 }
 

@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "base/result.h"
+#include "engine/vision_loader.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
@@ -18,18 +19,26 @@ struct LoadedModel {
   std::unique_ptr<backend::Backend> backend;  // declared before the model, which refers to it
   std::unique_ptr<model::Model> model;
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
-  std::string name;           // general.name or the file's name
+  std::string name;                      // general.name or the file's name
+  std::unique_ptr<VisionLoader> vision;  // null: the model is text-only
+  std::string vision_remark;             // why a projector file beside it was not taken; else empty
   std::string chat_template;  // raw text of the file, empty when it has none; only ever looked at, never run
+};
+
+struct LoadOptions {
+  model::CheckpointOptions checkpoint = {};
+  model::VisionPrecision vision_precision = model::VisionPrecision::kInt8;
 };
 
 // The tokenizer that a checkpoint brings. Errors are those of Checkpoint::vocabulary and of the tokenizer.
 Result<std::shared_ptr<const tokenizer::Tokenizer>> load_tokenizer(const model::Checkpoint& checkpoint);
 
 // Opens a checkpoint (GGUF file, first shard or safetensors folder) and its tokenizer, and packs the weights
-// for `backend`. Errors are those of Checkpoint::open, the tokenizer and Model::load.
+// for `backend`; an image tower is packed when it is needed. Errors are those of Checkpoint::open, the
+// tokenizer and Model::load.
 Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
                                                 std::unique_ptr<backend::Backend> backend,
                                                 const model::LoadProgress& progress,
-                                                const std::stop_token& stop);
+                                                const std::stop_token& stop, const LoadOptions& options = {});
 
 }  // namespace carat::engine

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/token_id.h"
+#include "prompt/image.h"
 
 namespace carat::tokenizer {
 class Tokenizer;
@@ -32,10 +34,35 @@ struct TokenIds {
 };
 
 // A prompt is an ordered list of pieces. Each piece is encoded on its own, so tokens never merge across a
-// border: a renderer puts borders beside control tokens, where nothing could merge anyway.
-using Piece = std::variant<PlainText, Markup, TokenIds>;
+// border: a renderer puts borders beside control tokens, where nothing could merge anyway. An image brings
+// text of its own, two newlines on either side among it, which belongs to its neighbours and does merge.
+using Piece = std::variant<PlainText, Markup, TokenIds, Image>;
 
-// The ids of a prompt. Adds no BOS: renderers write <bos> where it belongs.
-std::vector<TokenId> encode(std::span<const Piece> pieces, const tokenizer::Tokenizer& tokenizer);
+// What the images of a prompt take up in it.
+struct ImageForm {
+  std::size_t soft_tokens = 0;          // of one view
+  std::vector<std::size_t> crops = {};  // of each image in order: views beside that of the whole image
+};
+
+// The place of one view of an image: ids [begin, begin + soft_tokens).
+struct SoftSpan {
+  std::size_t begin = 0;
+  std::size_t image = 0;  // counted from the prompt's first
+  std::size_t view = 0;   // 0: the whole image; others: its crops
+  bool operator==(const SoftSpan&) const = default;
+};
+
+// Stands in `ids` where an image's soft tokens go: every vocabulary has it, unlike the reference's id 262144.
+inline constexpr TokenId kSoftToken = 0;
+
+struct EncodedPrompt {
+  std::vector<TokenId> ids;
+  std::vector<SoftSpan> spans;  // in order
+};
+
+// The ids of a prompt, as the reference's processor writes images into the rendered text. Adds no BOS:
+// renderers write <bos> where it belongs.
+EncodedPrompt encode(std::span<const Piece> pieces, const tokenizer::Tokenizer& tokenizer,
+                     const ImageForm& form);
 
 }  // namespace carat::prompt
