@@ -5,16 +5,12 @@
 namespace carat::model {
 namespace {
 
-// Keys of one row: causal, at most `window` of them, or else the row's own non-causal span. The position lies
-// in the span, so the union has no gap. This is transformers' rule: (causal and in the window) or same span.
+// Keys of one row: those up to itself, or up to the end of its own non-causal span, of which the window hides
+// the earliest. This is the rule of transformers 5: in the window and (causal or same span). It matters only
+// for spans longer than the window, which no published model has.
 tensor::KeyRange visible_keys(const Row& row, std::size_t window) {
   const std::uint32_t end = row.position + 1;
-  tensor::KeyRange range = {end > window ? static_cast<std::uint32_t>(end - window) : 0, end};
-  if (row.span.begin < row.span.end) {
-    range.begin = std::min(range.begin, row.span.begin);
-    range.end = std::max(range.end, row.span.end);
-  }
-  return range;
+  return {end > window ? static_cast<std::uint32_t>(end - window) : 0, std::max(end, row.span.end)};
 }
 
 }  // namespace

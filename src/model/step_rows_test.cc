@@ -32,12 +32,12 @@ Row row_at(std::uint32_t sequence, std::uint32_t position, NonCausalSpan span = 
   return row;
 }
 
-// Whether the reference lets a row see a key: those up to itself that the window holds, and those of its own
-// span.
+// Whether the reference lets a row see a key: those up to itself and those of its own span, as far as the
+// window reaches back.
 bool sees(const Row& row, std::uint32_t key, LayerKind kind) {
-  const bool in_window = kind == LayerKind::kGlobal || row.position - key < kWindow;
+  const bool in_window = kind == LayerKind::kGlobal || row.position < key + kWindow;
   const bool in_span = row.span.begin <= key && key < row.span.end;
-  return (key <= row.position && in_window) || in_span;
+  return in_window && (key <= row.position || in_span);
 }
 
 void expect_visible_keys(const StepRows& rows, const Batch& batch) {

@@ -12,6 +12,8 @@ namespace {
 
 using tokenizer::ControlTokens;
 
+constexpr std::string_view kImagePlace = "<start_of_image>";
+
 class Encoder {
  public:
   Encoder(const tokenizer::Tokenizer& tokenizer, const ImageForm& form)
@@ -52,7 +54,7 @@ class Encoder {
   void add_view(std::size_t view) {
     text_ += "\n\n";
     flush();
-    append(tokenizer_.encode("<start_of_image>", ControlTokens::kParse));
+    append(tokenizer_.encode(kImagePlace, ControlTokens::kParse));
     prompt_.spans.push_back({prompt_.ids.size(), images_, view});
     prompt_.ids.insert(prompt_.ids.end(), form_.soft_tokens, kSoftToken);
     append(tokenizer_.encode("<end_of_image>", ControlTokens::kParse));
@@ -76,6 +78,20 @@ class Encoder {
 };
 
 }  // namespace
+
+Result<std::vector<Piece>> place_images(std::string_view text, std::span<const Image> images) {
+  std::vector<Piece> pieces;
+  std::size_t places = 0;
+  for (std::size_t at = 0; (at = text.find(kImagePlace)) != std::string_view::npos; ++places) {
+    if (at > 0) pieces.emplace_back(PlainText{std::string(text.substr(0, at))});
+    if (places < images.size()) pieces.emplace_back(images[places]);
+    text.remove_prefix(at + kImagePlace.size());
+    at = 0;
+  }
+  if (!text.empty()) pieces.emplace_back(PlainText{std::string(text)});
+  if (places == images.size()) return pieces;
+  return fail(ErrorKind::kUsage, "the text has {} {} for {} images", places, kImagePlace, images.size());
+}
 
 EncodedPrompt encode(std::span<const Piece> pieces, const tokenizer::Tokenizer& tokenizer,
                      const ImageForm& form) {

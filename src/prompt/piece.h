@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "base/token_id.h"
 #include "prompt/image.h"
 
@@ -37,6 +39,10 @@ struct TokenIds {
 // border: a renderer puts borders beside control tokens, where nothing could merge anyway. An image brings
 // text of its own, two newlines on either side among it, which belongs to its neighbours and does merge.
 using Piece = std::variant<PlainText, Markup, TokenIds, Image>;
+
+// Plain text in which each <start_of_image> is the place of the next image. kUsage when there are more or
+// fewer of them than images.
+Result<std::vector<Piece>> place_images(std::string_view text, std::span<const Image> images);
 
 // What the images of a prompt take up in it.
 struct ImageForm {

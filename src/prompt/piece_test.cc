@@ -82,6 +82,18 @@ TEST_F(PieceTest, CropsComeWithTheReferencesWords) {
   EXPECT_EQ(prompt.spans[2].view, 2U);
 }
 
+TEST_F(PieceTest, ImagesAtTheirPlacesInAText) {
+  const std::vector<Image> images = {image(), image()};
+  const std::vector<Piece> expected = {PlainText{"a"}, images[0], PlainText{"b"}, images[1]};
+  EXPECT_EQ(place_images("a<start_of_image>b<start_of_image>", images), expected);
+  EXPECT_EQ(place_images("a <start_of_turn>", {}), std::vector<Piece>{PlainText{"a <start_of_turn>"}});
+  for (const char* text : {"a<start_of_image>b", "<start_of_image><start_of_image><start_of_image>"}) {
+    const auto placed = place_images(text, images);
+    ASSERT_FALSE(placed);
+    EXPECT_EQ(placed.error().kind, ErrorKind::kUsage);
+  }
+}
+
 TEST_F(PieceTest, PicturesAreToldApartByTheirContent) {
   const Image same = image();
   EXPECT_EQ(image(), same);
