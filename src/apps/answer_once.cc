@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "apps/answer_json.h"
+#include "apps/load_image.h"
 #include "apps/open_model.h"
 #include "base/output_file.h"
 #include "session/local_turn_runner.h"
@@ -30,6 +32,8 @@ class AnswerPrinter {
   void operator()(const engine::Event& event) {
     if (const auto* prefill = std::get_if<engine::PrefillProgress>(&event)) {
       progress_.update("reading the prompt", prefill->done, prefill->total);
+    } else if (const auto* look = std::get_if<engine::ImageProgress>(&event)) {
+      progress_.update("looking at the images", look->done, look->total);
     } else if (const auto* token = std::get_if<engine::TokenEvent>(&event)) {
       if (token->logprobs) logprobs_.push_back(*token->logprobs);
       show(token->text);
@@ -62,14 +66,17 @@ class AnswerPrinter {
 Result<GenerationResult> generate(Runtime& runtime, const Question& question, engine::LoadedModel& model,
                                   engine::Generator& generator, AnswerPrinter& printer) {
   const auto sink = [&](const engine::Event& event) { printer(event); };
+  CARAT_TRY(const std::vector<prompt::Image> images,
+            load_images(question.images, question.pan_and_scan, runtime.interrupts.token()));
   if (question.raw) {
-    return generator.generate({{prompt::PlainText{question.prompt}}, question.sampling}, sink,
-                              printer.stop_token());
+    std::vector<prompt::Piece> pieces(images.begin(), images.end());
+    pieces.emplace_back(prompt::PlainText{question.prompt});
+    return generator.generate({std::move(pieces), question.sampling}, sink, printer.stop_token());
   }
   std::vector<Message> messages;
   const std::string system = runtime.settings.text(config::Setting::kSystem);
   if (!system.empty()) messages.push_back({Role::kSystem, system, {}});
-  messages.push_back({Role::kUser, question.prompt, {}});
+  messages.push_back({.role = Role::kUser, .text = question.prompt, .images = images});
   const chat::PromptStyle style = prompt_style(runtime, model);
   prompt::SamplingParams sampling = question.sampling;
   sampling.temperature = static_cast<float>(settings_for(runtime, style).real(config::Setting::kTemperature));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apps/runtime.h"
 #include "prompt/sampling_params.h"
@@ -11,8 +12,10 @@ namespace carat::apps {
 struct Question {
   std::string prompt;
   prompt::SamplingParams sampling;
-  bool json = false;  // print one object at the end instead of the text as it comes
-  bool raw = false;   // continue the prompt, no style
+  bool json = false;                     // print one object at the end instead of the text as it comes
+  bool raw = false;                      // continue the prompt, no style
+  std::vector<std::string> images = {};  // files, shown before the prompt
+  bool pan_and_scan = false;
 };
 
 // Loads the model and prints the answer. Ctrl-C while it is generated: prints what there is, then

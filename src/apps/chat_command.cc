@@ -4,6 +4,7 @@
 
 #include "apps/answer_once.h"
 #include "apps/commands.h"
+#include "apps/load_image.h"
 #include "apps/open_model.h"
 #include "apps/terminal_console.h"
 #include "session/local_turn_runner.h"
@@ -34,6 +35,13 @@ std::string greeting(const Runtime& runtime, const engine::LoadedModel& model, c
   return text;
 }
 
+terminal::LoadImage image_loader(const engine::LoadedModel& model) {
+  if (!model.vision) return {};
+  return [](const std::string& path, const std::stop_token& stop) {
+    return load_image(path, /*pan_and_scan=*/false, stop);
+  };
+}
+
 Result<> chat_on_terminal(Runtime& runtime) {
   CARAT_TRY(const auto model, open_model(runtime));
   CARAT_TRY(const auto generator, make_generator(runtime, *model));
@@ -41,7 +49,9 @@ Result<> chat_on_terminal(Runtime& runtime) {
   session::LocalTurnRunner runner(*model, *generator, style);
   CARAT_TRY(const auto console, TerminalConsole::create(runtime));
   runtime.interrupts.kill_after(kPressesToKill);
-  terminal::ChatView view(runner, *console, {greeting(runtime, *model, style), settings_for(runtime, style)});
+  terminal::ChatView view(
+      runner, *console,
+      {greeting(runtime, *model, style), settings_for(runtime, style), image_loader(*model)});
   return view.run();
 }
 

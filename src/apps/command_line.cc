@@ -167,4 +167,14 @@ std::string CommandLine::explain(const CLI::ParseError& error, int argc, const c
   return fmt::format("{}; {}", error.what(), help);
 }
 
+void add_image_options(CLI::App& command, std::vector<std::string>& images, bool& pan_and_scan) {
+  command.add_option("--image", images, "a picture to look at; may be given several times")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group("Images");
+  command.add_flag("--pan-and-scan", pan_and_scan, "show long pictures as a row of crops too")
+      ->group("Images");
+}
+
 }  // namespace carat::apps

@@ -54,4 +54,7 @@ class CommandLine {
   std::vector<std::pair<config::Setting, std::string>> flags_;
 };
 
+// --image, which may be given several times, and --pan-and-scan.
+void add_image_options(CLI::App& command, std::vector<std::string>& images, bool& pan_and_scan);
+
 }  // namespace carat::apps

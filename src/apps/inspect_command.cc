@@ -15,7 +15,8 @@ void add_inspect_command(CommandLine& line) {
       line.add("inspect", "What a model file holds: configuration, tensors, sizes.",
                {config::SettingGroup::kModel}, [as_json](Runtime& runtime) -> Result<> {
                  CARAT_TRY(const std::filesystem::path path, find_model(runtime));
-                 CARAT_TRY(const model::Checkpoint checkpoint, model::Checkpoint::open(path.string()));
+                 CARAT_TRY(const model::Checkpoint checkpoint,
+                           model::Checkpoint::open(path.string(), checkpoint_options(runtime)));
                  return print(*as_json ? inspection_json(checkpoint) : inspection_text(checkpoint));
                });
   line.add_model_argument(command);

@@ -47,6 +47,11 @@ std::size_t thread_count(const Runtime& runtime) {
 }
 
 Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime) {
+  return open_model(runtime, vision_precision(runtime));
+}
+
+Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime,
+                                                        model::VisionPrecision vision_precision) {
   CARAT_TRY(const std::filesystem::path path, find_model(runtime));
   backend::CpuOptions options;
   options.threads = thread_count(runtime);
@@ -58,7 +63,19 @@ Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime) {
   const auto progress = [&](std::uint64_t done, std::uint64_t total) {
     line.update("loading the model", done, total);
   };
-  return engine::load_model(path.string(), std::move(backend), progress, runtime.interrupts.token());
+  return engine::load_model(
+      path.string(), std::move(backend), progress, runtime.interrupts.token(),
+      {.checkpoint = checkpoint_options(runtime), .vision_precision = vision_precision});
+}
+
+model::CheckpointOptions checkpoint_options(const Runtime& runtime) {
+  return {.mmproj = runtime.settings.text(Setting::kMmproj)};
+}
+
+model::VisionPrecision vision_precision(const Runtime& runtime) {
+  const std::string name = runtime.settings.text(Setting::kVisionPrecision);
+  if (name == "f32") return model::VisionPrecision::kF32;
+  return name == "bf16" ? model::VisionPrecision::kBf16 : model::VisionPrecision::kInt8;
 }
 
 tensor::KvType kv_type(const Runtime& runtime) {
@@ -71,6 +88,7 @@ Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime
                                                           engine::LoadedModel& model) {
   engine::GeneratorOptions options;
   options.kv_type = kv_type(runtime);
+  options.image_cache.folder = runtime.directories.cache / "images";
   const auto context = runtime.settings.integer(Setting::kContext);
   options.context_length = context ? static_cast<std::size_t>(*context)
                                    : std::min(kDefaultContext, model.model->config().max_context);

@@ -26,8 +26,15 @@ Result<std::filesystem::path> find_model(const Runtime& runtime);
 // Threads of -t, otherwise as many as this process may use.
 std::size_t thread_count(const Runtime& runtime);
 
-// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted.
+// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted. The image tower is as precise as
+// the settings ask for, or as the second one says.
 Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime);
+Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime,
+                                                        model::VisionPrecision vision_precision);
+
+// Where --mmproj says that the image tower is.
+model::CheckpointOptions checkpoint_options(const Runtime& runtime);
+model::VisionPrecision vision_precision(const Runtime& runtime);
 
 tensor::KvType kv_type(const Runtime& runtime);
 

@@ -18,12 +18,14 @@ using config::SettingGroup;
 
 struct RunOptions {
   std::vector<std::string> words;
+  std::vector<std::string> images;
   std::vector<std::string> stop;
   std::vector<std::string> logit_bias;  // "ID=VALUE"
   std::int32_t logprobs = 0;
   bool wants_logprobs = false;
   bool json = false;
   bool raw = false;
+  bool pan_and_scan = false;
 };
 
 Result<prompt::LogitBias> parse_bias(const std::string& text) {
@@ -73,29 +75,33 @@ Result<std::string> read_prompt(const Runtime& runtime, const RunOptions& option
 
 void add_run_command(CommandLine& line) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App& command = line.add(
-      "run", "Answer one prompt, given as arguments, on standard input, or both.",
-      {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kPrompt,
-       SettingGroup::kSampling},
-      [options](Runtime& runtime) -> Result<> {
-        if (options->wants_logprobs && !options->json) {
-          return fail(ErrorKind::kUsage,
-                      "--logprobs: the log-probabilities are part of --json, which is missing");
-        }
-        if (options->raw && !runtime.settings.text(Setting::kSystem).empty()) {
-          return fail(ErrorKind::kUsage,
-                      "--raw takes the prompt as it is: there is no place for a system prompt");
-        }
-        CARAT_TRY(const prompt::SamplingParams sampling, sampling_of(runtime, *options));
-        CARAT_TRY(std::string prompt, read_prompt(runtime, *options));
-        return answer_once(
-            runtime,
-            {.prompt = std::move(prompt), .sampling = sampling, .json = options->json, .raw = options->raw});
-      });
+  CLI::App& command =
+      line.add("run", "Answer one prompt, given as arguments, on standard input, or both.",
+               {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kPrompt,
+                SettingGroup::kSampling},
+               [options](Runtime& runtime) -> Result<> {
+                 if (options->wants_logprobs && !options->json) {
+                   return fail(ErrorKind::kUsage,
+                               "--logprobs: the log-probabilities are part of --json, which is missing");
+                 }
+                 if (options->raw && !runtime.settings.text(Setting::kSystem).empty()) {
+                   return fail(ErrorKind::kUsage,
+                               "--raw takes the prompt as it is: there is no place for a system prompt");
+                 }
+                 CARAT_TRY(const prompt::SamplingParams sampling, sampling_of(runtime, *options));
+                 CARAT_TRY(std::string prompt, read_prompt(runtime, *options));
+                 return answer_once(runtime, {.prompt = std::move(prompt),
+                                              .sampling = sampling,
+                                              .json = options->json,
+                                              .raw = options->raw,
+                                              .images = options->images,
+                                              .pan_and_scan = options->pan_and_scan});
+               });
   command.add_option("PROMPT", options->words, "what to answer")->type_name("");
   command.add_flag("--json", options->json, "print one JSON object with the answer, its tokens and timings");
   command.add_flag("--raw", options->raw, "continue the prompt as it is, without a prompt style")
       ->group("Prompt");
+  add_image_options(command, options->images, options->pan_and_scan);
   command.add_option("--stop", options->stop, "end the answer before this text; may be given several times")
       ->type_name("TEXT")
       ->allow_extra_args(false)

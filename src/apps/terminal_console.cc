@@ -47,8 +47,8 @@ Result<> TerminalConsole::print(std::string_view text) {
   return apps::print(text);
 }
 
-void TerminalConsole::show_prefill(std::size_t done, std::size_t total) {
-  progress_.update("reading the prompt", done, total);
+void TerminalConsole::show_progress(std::string_view what, std::size_t done, std::size_t total) {
+  progress_.update(what, done, total);
 }
 
 std::stop_token TerminalConsole::next_interrupt() {

@@ -22,7 +22,7 @@ class TerminalConsole final : public terminal::Console {
   Line read_line() override;
   void remember(const std::string& text) override;
   Result<> print(std::string_view text) override;
-  void show_prefill(std::size_t done, std::size_t total) override;
+  void show_progress(std::string_view what, std::size_t done, std::size_t total) override;
   std::stop_token next_interrupt() override;
 
  private:

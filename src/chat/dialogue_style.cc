@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <string>
 
 #include "chat/dialogue_roles.h"
@@ -30,21 +32,19 @@ constexpr Example kExamples[] = {
 
 std::string clean(std::string_view text) { return neutralise_markers(strip(text)); }
 
-std::string user_turn(std::string_view text) {
-  return std::string("\n\n")
-             .append(kUserMarker)
-             .append("\n")
-             .append(text)
-             .append("\n\n")
-             .append(kAssistantMarker) +
-         "\n";
-}
+std::string header(std::string_view marker) { return fmt::format("\n\n{}\n", marker); }
+
+// A user's text and the header of the answer.
+std::string end_of_user_turn(std::string text) { return text.append(header(kAssistantMarker)); }
 
 std::string preamble(std::string_view system) {
   std::string text(kPreamble);
   const std::string instructions = clean(system);
   if (!instructions.empty()) text.append("\n").append(instructions);
-  for (const Example& example : kExamples) text.append(user_turn(example.user)).append(example.assistant);
+  for (const Example& example : kExamples)
+    text.append(header(kUserMarker))
+        .append(end_of_user_turn(std::string(example.user)))
+        .append(example.assistant);
   return text;
 }
 
@@ -62,7 +62,8 @@ std::vector<Piece> render_dialogue(const CheckedConversation& conversation) {
   std::string text = preamble(conversation.system.value_or(""));
   for (const Message& message : conversation.messages) {
     if (message.role == prompt::Role::kUser) {
-      pieces.push_back(PlainText{text.append(user_turn(clean(message.text)))});
+      push_user_text(text.append(header(kUserMarker)), message, end_of_user_turn(clean(message.text)),
+                     pieces);
       text.clear();
     } else {
       pieces.push_back(answer_piece(message));

@@ -29,7 +29,7 @@ std::vector<Piece> render_gemma(const CheckedConversation& conversation) {
   if (conversation.system) user.append(*conversation.system).append("\n\n");
   for (const Message& message : conversation.messages) {
     if (message.role == prompt::Role::kUser) {
-      pieces.push_back(PlainText{user.append(strip(message.text))});
+      push_user_text(user, message, std::string(strip(message.text)), pieces);
       pieces.push_back(Markup{"<end_of_turn>\n<start_of_turn>model\n"});
     } else {
       pieces.push_back(answer_piece(message));

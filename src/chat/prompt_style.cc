@@ -43,6 +43,17 @@ Result<CheckedConversation> check(std::span<const Message> messages) {
 
 }  // namespace
 
+void push_user_text(const std::string& before, const Message& message, const std::string& after,
+                    std::vector<prompt::Piece>& pieces) {
+  if (message.images.empty()) {
+    pieces.emplace_back(prompt::PlainText{before + after});
+    return;
+  }
+  pieces.emplace_back(prompt::PlainText{before});
+  pieces.insert(pieces.end(), message.images.begin(), message.images.end());
+  pieces.emplace_back(prompt::PlainText{after});
+}
+
 std::string_view name_of(PromptStyle style) { return style == PromptStyle::kGemma ? "gemma" : "dialogue"; }
 
 std::optional<PromptStyle> find_prompt_style(std::string_view name) {

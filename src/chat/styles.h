@@ -16,6 +16,11 @@ struct CheckedConversation {
   std::span<const prompt::Message> messages;
 };
 
+// Appends the text that ends with a user's: `before`, the message's images, `after`. One piece where there
+// are no images.
+void push_user_text(const std::string& before, const prompt::Message& message, const std::string& after,
+                    std::vector<prompt::Piece>& pieces);
+
 std::vector<prompt::Piece> render_gemma(const CheckedConversation& conversation);
 std::vector<prompt::Piece> render_dialogue(const CheckedConversation& conversation);
 

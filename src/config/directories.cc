@@ -19,7 +19,8 @@ Directories user_directories(const Lookup& environment, const std::filesystem::p
   const std::filesystem::path base = absolute_or(environment("HOME"), home);
   return {.config = absolute_or(environment("XDG_CONFIG_HOME"), base / ".config") / "carat",
           .data = absolute_or(environment("XDG_DATA_HOME"), base / ".local/share") / "carat",
-          .state = absolute_or(environment("XDG_STATE_HOME"), base / ".local/state") / "carat"};
+          .state = absolute_or(environment("XDG_STATE_HOME"), base / ".local/state") / "carat",
+          .cache = absolute_or(environment("XDG_CACHE_HOME"), base / ".cache") / "carat"};
 }
 
 Directories user_directories() {

@@ -12,6 +12,7 @@ struct Directories {
   std::filesystem::path config;  // config.toml
   std::filesystem::path data;    // models/
   std::filesystem::path state;   // history
+  std::filesystem::path cache;   // images/: what can be computed anew
 };
 
 // The value of an environment variable; nullopt when it is not set.

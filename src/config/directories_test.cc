@@ -29,6 +29,8 @@ TEST(Directories, DefaultToFoldersBelowHome) {
   EXPECT_EQ(with({{"HOME", "/h"}}).data, "/h/.local/share/carat");
   EXPECT_EQ(with({{"HOME", "/h"}}).config, "/h/.config/carat");
   EXPECT_EQ(with({{"HOME", "/h"}}).state, "/h/.local/state/carat");
+  EXPECT_EQ(with({{"HOME", "/h"}}).cache, "/h/.cache/carat");
+  EXPECT_EQ(with({{"XDG_CACHE_HOME", "/k"}}).cache, "/k/carat");
   EXPECT_EQ(with({}).config, "/passwd/home/.config/carat");
 }
 

@@ -14,6 +14,8 @@ enum class Setting : std::uint8_t {
   kContext,
   kKvType,
   kExactActivations,
+  kMmproj,
+  kVisionPrecision,
   kCpu,
   kStyle,
   kSystem,

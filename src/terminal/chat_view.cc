@@ -1,5 +1,6 @@
 #include "terminal/chat_view.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -88,6 +89,7 @@ Result<> ChatView::run_command(const Command& command) {
     case CommandKind::kSave: return save(expand_home(command.argument));
     case CommandKind::kLoad: return load(expand_home(command.argument));
     case CommandKind::kFile: return attach(expand_home(command.argument));
+    case CommandKind::kImage: return attach_image(expand_home(command.argument));
     case CommandKind::kRetry: return retry();
     case CommandKind::kStats: return print_stats();
   }
@@ -95,16 +97,19 @@ Result<> ChatView::run_command(const Command& command) {
 }
 
 Result<> ChatView::send(std::string text) {
-  messages_.push_back({Role::kUser, attached_ + std::move(text), {}});
+  messages_.push_back({.role = Role::kUser, .text = attached_ + std::move(text), .images = images_});
   Result<> answered = answer_last();
   if (!answered) {
     messages_.pop_back();
-    // The line is in the history, the files are still attached.
-    answered.error().message += fmt::format(" (your message was not sent; the arrow-up key brings it back{})",
-                                            attached_.empty() ? "" : ", '/file none' leaves the files out");
+    // The line is in the history, files and images are still attached.
+    answered.error().message +=
+        fmt::format(" (your message was not sent; the arrow-up key brings it back{}{})",
+                    attached_.empty() ? "" : ", '/file none' leaves the files out",
+                    images_.empty() ? "" : ", '/image none' leaves the images out");
     return answered;
   }
   attached_.clear();
+  images_.clear();
   return {};
 }
 
@@ -134,7 +139,9 @@ Result<> ChatView::answer_last() {
   };
   const auto sink = [&](const engine::Event& event) {
     if (const auto* prefill = std::get_if<engine::PrefillProgress>(&event)) {
-      console_.show_prefill(prefill->done, prefill->total);
+      console_.show_progress("reading the prompt", prefill->done, prefill->total);
+    } else if (const auto* look = std::get_if<engine::ImageProgress>(&event)) {
+      console_.show_progress("looking at the images", look->done, look->total);
     } else if (const auto* token = std::get_if<engine::TokenEvent>(&event)) {
       print(token->text);
     } else if (const auto* rest = std::get_if<engine::TrailingText>(&event)) {
@@ -164,6 +171,7 @@ Result<> ChatView::answer_last() {
 Result<> ChatView::reset() {
   messages_.clear();
   attached_.clear();
+  images_.clear();
   last_.reset();
   return console_.print("(new conversation)\n");
 }
@@ -183,7 +191,9 @@ Result<> ChatView::set_system(const std::string& argument) {
 
 Result<> ChatView::save(const std::string& path) {
   CARAT_TRY_VOID(write_file(path, to_json({system_, messages_}), OutputFile::Access::kPrivate));
-  return console_.print(fmt::format("(saved {} messages to {})\n", messages_.size(), path));
+  const bool images = std::ranges::any_of(messages_, [](const Message& m) { return !m.images.empty(); });
+  return console_.print(fmt::format("(saved {} messages to {}{})\n", messages_.size(), path,
+                                    images ? ", without their images" : ""));
 }
 
 Result<> ChatView::load(const std::string& path) {
@@ -210,6 +220,24 @@ Result<> ChatView::attach(const std::string& path) {
   const std::string name = std::filesystem::path(path).filename().string();
   attached_ += fmt::format("{}:\n```\n{}{}```\n\n", name, text, text.ends_with('\n') ? "" : "\n");
   return console_.print(fmt::format("({}, {} bytes, goes with the next message)\n", name, text.size()));
+}
+
+Result<> ChatView::attach_image(const std::string& path) {
+  if (path == "none") {
+    images_.clear();
+    return console_.print("(no image goes with the next message)\n");
+  }
+  if (!options_.load_image) {
+    return fail(ErrorKind::kUsage,
+                "this model is text-only; the 4B, 12B and 27B models of Gemma 3 see images, given their "
+                "projector file (--mmproj)");
+  }
+  CARAT_TRY(prompt::Image image, options_.load_image(path, console_.next_interrupt()));
+  const RgbImage& pixels = image.picture->pixels;
+  const std::string size = fmt::format("{} x {}", pixels.width, pixels.height);
+  images_.push_back(std::move(image));
+  return console_.print(fmt::format("({}, {} pixels, goes with the next message)\n",
+                                    std::filesystem::path(path).filename().string(), size));
 }
 
 Result<> ChatView::print_stats() {

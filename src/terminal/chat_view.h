@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "base/result.h"
 #include "config/settings.h"
+#include "prompt/image.h"
 #include "prompt/message.h"
 #include "session/turn_runner.h"
 #include "terminal/command.h"
@@ -27,13 +29,18 @@ class Console {
   virtual Line read_line() = 0;
   virtual void remember(const std::string& text) = 0;  // for recalling it with the arrow keys
   virtual Result<> print(std::string_view text) = 0;   // filters control characters
-  virtual void show_prefill(std::size_t done, std::size_t total) = 0;
+  // A step of something long, such as "reading the prompt".
+  virtual void show_progress(std::string_view what, std::size_t done, std::size_t total) = 0;
   virtual std::stop_token next_interrupt() = 0;  // stops at the next Ctrl-C
 };
+
+// Decodes the picture in a file, for /image.
+using LoadImage = std::function<Result<prompt::Image>(const std::string& path, const std::stop_token& stop)>;
 
 struct ChatOptions {
   std::string greeting;       // printed at the start
   config::Settings settings;  // system prompt, sampling, statistics
+  LoadImage load_image = {};  // empty: the model is text-only
 };
 
 // A chat until the person leaves: reads lines, obeys commands, streams answers.
@@ -57,6 +64,7 @@ class ChatView {
   Result<> save(const std::string& path);
   Result<> load(const std::string& path);
   Result<> attach(const std::string& path);
+  Result<> attach_image(const std::string& path);
   Result<> print_stats();
 
   session::TurnRunner& runner_;
@@ -66,6 +74,7 @@ class ChatView {
   std::string system_;
   std::vector<prompt::Message> messages_;  // user and assistant in turn, without the system prompt
   std::string attached_;                   // files that go with the next message
+  std::vector<prompt::Image> images_;      // likewise
   std::optional<engine::GenerationResult> last_;
 };
 

@@ -38,7 +38,7 @@ class ScriptedConsole final : public Console {
     screen += shown;
     return {};
   }
-  void show_prefill(std::size_t, std::size_t) override {}
+  void show_progress(std::string_view, std::size_t, std::size_t) override {}
   std::stop_token next_interrupt() override {
     interrupt = std::stop_source();
     return interrupt.get_token();

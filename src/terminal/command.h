@@ -9,7 +9,7 @@
 
 namespace carat::terminal {
 
-enum class CommandKind { kHelp, kSystem, kSet, kReset, kSave, kLoad, kFile, kRetry, kStats, kExit };
+enum class CommandKind { kHelp, kSystem, kSet, kReset, kSave, kLoad, kFile, kImage, kRetry, kStats, kExit };
 
 struct CommandInfo {
   CommandKind kind;

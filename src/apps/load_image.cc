@@ -1,0 +1,23 @@
+#include "apps/load_image.h"
+
+#include <utility>
+
+#include "images/decoder.h"
+
+namespace carat::apps {
+
+Result<prompt::Image> load_image(const std::string& path, bool pan_and_scan, const std::stop_token& stop) {
+  CARAT_TRY(images::DecodedImage decoded, images::Decoder().decode_file(path, stop));
+  return prompt::Image{prompt::make_picture(std::move(decoded.image)), pan_and_scan};
+}
+
+Result<std::vector<prompt::Image>> load_images(const std::vector<std::string>& paths, bool pan_and_scan,
+                                               const std::stop_token& stop) {
+  std::vector<prompt::Image> images;
+  for (const std::string& path : paths) {
+    CARAT_TRY(images.emplace_back(), load_image(path, pan_and_scan, stop));
+  }
+  return images;
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "prompt/image.h"
+
+namespace carat::apps {
+
+// Decodes pictures in a worker process. Errors name the file; kInterrupted when `stop` is requested.
+Result<prompt::Image> load_image(const std::string& path, bool pan_and_scan, const std::stop_token& stop);
+Result<std::vector<prompt::Image>> load_images(const std::vector<std::string>& paths, bool pan_and_scan,
+                                               const std::stop_token& stop);
+
+}  // namespace carat::apps
