@@ -35,7 +35,7 @@ enum class Setting : std::uint8_t {
   kPeers,
   kData,
 };
-inline constexpr std::size_t kSettingCount = 23;
+inline constexpr std::size_t kSettingCount = 25;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 
