@@ -11,6 +11,7 @@ void add_tokenize_command(CommandLine& line);
 void add_inspect_command(CommandLine& line);
 void add_logits_command(CommandLine& line);
 void add_perplexity_command(CommandLine& line);
+void add_quantize_command(CommandLine& line);
 void add_bench_command(CommandLine& line);
 void add_doctor_command(CommandLine& line);
 void add_pull_command(CommandLine& line);

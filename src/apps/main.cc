@@ -56,6 +56,7 @@ Result<> run_command(int argc, const char* const* argv, Interrupts& interrupts) 
   add_inspect_command(line);
   add_logits_command(line);
   add_perplexity_command(line);
+  add_quantize_command(line);
   add_bench_command(line);
   add_doctor_command(line);
   add_pull_command(line);

@@ -42,20 +42,21 @@ Result<std::vector<float>> Checkpoint::vector(TensorId id, std::size_t layer) co
 }
 
 Result<std::variant<VocabularyArrays, TokenizerJson>> Checkpoint::vocabulary() const {
-  if (!gguf_) {
+  const formats::GgufFile* gguf = gguf_ ? &*gguf_ : tokenizer_gguf();
+  if (gguf == nullptr) {
     if (tokenizer_json_) return TokenizerJson{*tokenizer_json_};
     return fail(ErrorKind::kNotFound, "{}: there is no tokenizer.json beside the weights", path_);
   }
   const auto expect = [&](std::string_view key, const auto& expected, const auto& found) -> Result<> {
     if (found == expected) return {};
-    return fail(ErrorKind::kInvalidModel, "{}: {}: expected {}, found {}", gguf_->name(), key, expected,
+    return fail(ErrorKind::kInvalidModel, "{}: {}: expected {}, found {}", gguf->name(), key, expected,
                 found);
   };
-  CARAT_TRY(const std::string kind, gguf_->get_string("tokenizer.ggml.model"));
+  CARAT_TRY(const std::string kind, gguf->get_string("tokenizer.ggml.model"));
   CARAT_TRY_VOID(expect("tokenizer.ggml.model", std::string("llama"), kind));
-  CARAT_TRY(const formats::StringArray* texts, gguf_->get_string_array("tokenizer.ggml.tokens"));
-  CARAT_TRY(auto scores, gguf_->get_f32_array("tokenizer.ggml.scores"));
-  CARAT_TRY(auto types, gguf_->get_i32_array("tokenizer.ggml.token_type"));
+  CARAT_TRY(const formats::StringArray* texts, gguf->get_string_array("tokenizer.ggml.tokens"));
+  CARAT_TRY(auto scores, gguf->get_f32_array("tokenizer.ggml.scores"));
+  CARAT_TRY(auto types, gguf->get_i32_array("tokenizer.ggml.token_type"));
   CARAT_TRY_VOID(expect("elements of tokenizer.ggml.scores", texts->size(), scores.size()));
   CARAT_TRY_VOID(expect("elements of tokenizer.ggml.token_type", texts->size(), types.size()));
   // Ids without an embedding row, such as HF's 262144 in a table of 262,144 rows, cannot be used.

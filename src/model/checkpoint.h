@@ -75,6 +75,12 @@ class Checkpoint {
   // Why a projector file that lies beside the model was not taken; else empty.
   const std::string& vision_remark() const { return vision_remark_; }
 
+  // The metadata of a GGUF model; null for safetensors.
+  const formats::GgufFile* gguf() const { return gguf_ ? &*gguf_ : nullptr; }
+  // A GGUF file without tensors that stands for tokenizer.json in a folder of safetensors; null where there
+  // is none.
+  const formats::GgufFile* tokenizer_gguf() const { return tokenizer_gguf_ ? &*tokenizer_gguf_ : nullptr; }
+
   // As written in the files. Only to be looked at: it is a program, and Carat runs none from a model.
   const std::optional<std::string>& chat_template() const { return chat_template_; }
 
@@ -90,6 +96,7 @@ class Checkpoint {
   std::optional<VisionTensors> vision_;
   std::string vision_remark_;
   std::optional<formats::GgufFile> gguf_;  // its metadata; the tensors are in directory_
+  std::optional<formats::GgufFile> tokenizer_gguf_;
   std::optional<std::string> tokenizer_json_;
   std::optional<std::string> chat_template_;
 };

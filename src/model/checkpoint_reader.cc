@@ -104,7 +104,12 @@ Result<> CheckpointReader::open_safetensors_model(const fs::path& folder) {
   checkpoint_.norm_offset_ = 1.0F;
   CARAT_TRY_VOID(read_hf_vision(folder, config_text));
   const fs::path tokenizer = folder / "tokenizer.json";
-  if (is_there(tokenizer)) checkpoint_.tokenizer_json_ = tokenizer.string();
+  const fs::path tokenizer_gguf = folder / "tokenizer.gguf";
+  if (is_there(tokenizer)) {
+    checkpoint_.tokenizer_json_ = tokenizer.string();
+  } else if (is_there(tokenizer_gguf)) {
+    CARAT_TRY(checkpoint_.tokenizer_gguf_, formats::open_gguf(tokenizer_gguf.string()));
+  }
   CARAT_TRY_VOID(read_chat_template(folder));
   find_tuning(folder);
   return {};
@@ -122,6 +127,9 @@ Result<> CheckpointReader::read_chat_template(const fs::path& folder) {
     CARAT_TRY(const formats::JsonDocument document, formats::JsonDocument::parse(text, path));
     CARAT_TRY(checkpoint_.chat_template_, document.root().find_string("chat_template"));
     if (checkpoint_.chat_template_) return {};
+  }
+  if (const formats::GgufFile* gguf = checkpoint_.tokenizer_gguf()) {
+    CARAT_TRY(checkpoint_.chat_template_, gguf->find_string("tokenizer.chat_template"));
   }
   return {};
 }

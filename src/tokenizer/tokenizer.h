@@ -63,6 +63,8 @@ class Tokenizer {
   // `id` must be contained. A byte piece is its byte, so the text may be part of a character.
   std::string_view piece(TokenId id) const { return vocabulary_.text(id); }
   bool is_byte(TokenId id) const { return vocabulary_.kind(id) == PieceKind::kByte; }
+  // Everything known of the pieces, for writing them elsewhere.
+  const Vocabulary& vocabulary() const { return vocabulary_; }
   bool is_control(TokenId id) const { return vocabulary_.kind(id) == PieceKind::kControl; }
 
   // Whether generation stops at `id`: <eos> or <end_of_turn>, whatever the file names as its end token.
