@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 #include <vector>
 
 #include "tokenizer/tokenizer.h"
@@ -145,6 +146,13 @@ void write_tokenizer(const tokenizer::Tokenizer& tokenizer, std::size_t rows, fo
   writer.set_bool("tokenizer.ggml.add_space_prefix", false);
 }
 
+// What a config.json has for 1 / sqrt(scalar): a whole number, wherever one gives the same scale.
+double query_scalar(float scale) {
+  const double scalar = 1.0 / (static_cast<double>(scale) * scale);
+  const double whole = std::nearbyint(scalar);
+  return 1.0F / std::sqrt(static_cast<float>(whole)) == scale ? whole : scalar;
+}
+
 }  // namespace
 
 Result<> write_gguf_metadata(const model::Checkpoint& source, Precision precision,
@@ -198,7 +206,7 @@ std::string config_json(const GemmaConfig& config, bool tied_head) {
       {"rms_norm_eps", config.norm_epsilon},
       {"rope_theta", config.rope_theta_global},
       {"rope_local_base_freq", config.rope_theta_local},
-      {"query_pre_attn_scalar", 1.0F / (config.query_scale * config.query_scale)},
+      {"query_pre_attn_scalar", query_scalar(config.query_scale)},
       {"hidden_activation", "gelu_pytorch_tanh"},
       {"tie_word_embeddings", tied_head},
   };
