@@ -56,7 +56,8 @@ def build(folder):
 
 def soft_tokens(carat, folder, precision, image):
     with tempfile.TemporaryDirectory() as cache:
-        subprocess.run([carat, "run", "-m", folder, "--vision-precision", precision, "--image", image, "-n", "1", "is"],
+        subprocess.run([carat, "run", "--raw", "-m", folder, "--vision-precision", precision, "--image", image, "-n", "1",
+                        "is"],
                        env=os.environ | {"XDG_CACHE_HOME": cache}, check=True, stdout=subprocess.DEVNULL)
         data = next(pathlib.Path(cache).glob("carat/images/*.softtokens")).read_bytes()
     (count,) = struct.unpack_from("<Q", data, 8)

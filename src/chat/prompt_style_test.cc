@@ -62,6 +62,20 @@ TEST(GemmaStyleTest, WritesControlTokensOnlyAsMarkup) {
                           Piece(Markup{"<end_of_turn>\n<start_of_turn>model\n"})));
 }
 
+TEST(GemmaStyleTest, ImagesComeBeforeTheTextAndAfterTheSystemPrompt) {
+  Message message = user(" What? ");
+  const prompt::Image image = {prompt::make_picture({.width = 1, .height = 1, .pixels = {1, 2, 3}}), true};
+  message.images = {image, image};
+  EXPECT_THAT(pieces(PromptStyle::kGemma, {system("Be brief."), message}),
+              ElementsAre(Piece(Markup{"<bos><start_of_turn>"}), Piece(PlainText{"user\nBe brief.\n\n"}),
+                          Piece(image), Piece(image), Piece(PlainText{"What?"}),
+                          Piece(Markup{"<end_of_turn>\n<start_of_turn>model\n"})));
+  const std::vector<Piece> dialogue = pieces(PromptStyle::kDialogue, {message});
+  EXPECT_EQ(std::ranges::count(dialogue, Piece(image)), 2);
+  message.images.clear();
+  EXPECT_EQ(text_of(dialogue), text_of(pieces(PromptStyle::kDialogue, {message})));
+}
+
 TEST(DialogueStyleTest, IsATranscriptThatEndsWhereTheAnswerBegins) {
   const std::string text = text_of(
       pieces(PromptStyle::kDialogue, {system(" Be brief. "), user("Hi\n"), answer("Yes?"), user("Go")}));

@@ -97,12 +97,13 @@ class ChatViewTest : public testing::Test {
     console_.lines.assign(lines.begin(), lines.end());
     config::Sources sources;
     sources.flags = std::move(flags);
-    return ChatView(runner_, console_, {"hello\n", config::resolve(sources)->settings}).run();
+    return ChatView(runner_, console_, {"hello\n", config::resolve(sources)->settings, load_image_}).run();
   }
   std::string path(const char* name) const { return folder_ / name; }
 
   ScriptedConsole console_;
   ScriptedRunner runner_;
+  LoadImage load_image_;
   std::filesystem::path folder_;
 };
 
@@ -177,6 +178,28 @@ TEST_F(ChatViewTest, AFileCanBeTakenBack) {
   ASSERT_TRUE(write_file(path("notes.txt"), "notes"));
   ASSERT_TRUE(chat({text("/file " + path("notes.txt")), text("/file none"), text("alone")}));
   EXPECT_THAT(texts(runner_.prompts[0]), ElementsAre("alone"));
+}
+
+TEST_F(ChatViewTest, APictureGoesWithTheNextMessageOnly) {
+  load_image_ = [](const std::string& file, const std::stop_token&) -> Result<prompt::Image> {
+    if (file == "bad.png") return fail(ErrorKind::kFailed, "bad.png: no picture");
+    return prompt::Image{prompt::make_picture({.width = 2, .height = 1, .pixels = {1, 2, 3, 4, 5, 6}}),
+                         false};
+  };
+  ASSERT_TRUE(chat({text("/image a.png"), text("/image bad.png"), text("one"), text("two"),
+                    text("/image a.png"), text("/image none"), text("three")}));
+  EXPECT_THAT(console_.screen, HasSubstr("(a.png, 2 x 1 pixels, goes with the next message)"));
+  EXPECT_THAT(console_.screen, HasSubstr("error: bad.png: no picture"));
+  EXPECT_EQ(runner_.prompts.at(0).back().images.size(), 1U);
+  EXPECT_EQ(runner_.prompts.at(1).front().images.size(), 1U) << "it stays in the conversation";
+  EXPECT_THAT(runner_.prompts.at(1).back().images, IsEmpty());
+  EXPECT_THAT(runner_.prompts.at(2).back().images, IsEmpty());
+}
+
+TEST_F(ChatViewTest, TextOnlyModelsSayWhichModelsSee) {
+  ASSERT_TRUE(chat({text("/image a.png"), text("one")}));
+  EXPECT_THAT(console_.screen, HasSubstr("text-only; the 4B, 12B and 27B models"));
+  EXPECT_THAT(runner_.prompts.at(0).back().images, IsEmpty());
 }
 
 TEST_F(ChatViewTest, AClosedPipeEndsTheChat) {
