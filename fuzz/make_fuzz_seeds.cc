@@ -122,6 +122,12 @@ void add_conversation_file(Corpus& corpus) {
              R"({"role":"user","text":""},{"role":"assistant","text":"ok"}]})");
 }
 
+void add_devices(Corpus& corpus) {
+  corpus.add("device_list", "forms",
+             "# mine\n\na-1 = 24 GB, A card, the old one\r\nb.2=16GiB\nc = 1.5 TiB,\nd = 512 MB, x\n");
+  corpus.add("device_list", "errors", "a = 1GB\na = 2GB\nB = 1\n= 3 GB\nx\n");
+}
+
 void add_settings(Corpus& corpus) {
   corpus.add("settings", "all_types",
              "# comment\nmodel = 'gemma-3-270m'\nthreads = 2\ntemperature = 0.5\nstats = true\n"
@@ -158,6 +164,7 @@ int main(int argument_count, char** arguments) {
   add_tokenizer(corpus);
   add_conversation_file(corpus);
   add_settings(corpus);
+  add_devices(corpus);
   add_worker_messages(corpus);
   return corpus.failed() ? 1 : 0;
 }

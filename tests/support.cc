@@ -52,9 +52,9 @@ Loaded load_cpu(const std::string& path, const backend::CpuOptions& options) {
 void run_together(model::Model& model, tensor::KvType kv, std::span<const Sequence> sequences,
                   const Wants& wants, const Take& take) {
   const model::KvGeometry geometry(model.config(), kv);
-  engine::KvCapacity capacity;
+  model::KvCapacity capacity;
   for (const Sequence& sequence : sequences) {
-    const auto own = engine::sequence_capacity(
+    const auto own = model::sequence_capacity(
         geometry, {.context_length = sequence.ids.size(), .step_rows = sequence.chunk, .rollback_tokens = 0});
     capacity.global_blocks += own.global_blocks;
     capacity.local_blocks += own.local_blocks;

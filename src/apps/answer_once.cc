@@ -87,7 +87,7 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question, en
 }  // namespace
 
 Result<> answer_once(Runtime& runtime, const Question& question) {
-  CARAT_TRY(const auto model, open_model(runtime));
+  CARAT_TRY(const auto model, open_model(runtime, {.sees_images = !question.images.empty()}));
   CARAT_TRY(const auto generator, make_generator(runtime, *model));
   AnswerPrinter printer(runtime, !question.json);
   CARAT_TRY(const GenerationResult result, generate(runtime, question, *model, *generator, printer));

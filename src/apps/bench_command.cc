@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -9,6 +10,20 @@
 
 namespace carat::apps {
 
+namespace {
+
+std::size_t longest_sequence(const measure::BenchOptions& bench) {
+  std::size_t length = 1;
+  for (const auto* lengths : {&bench.prompt_lengths, &bench.generation_lengths}) {
+    for (const std::size_t tokens : *lengths) length = std::max(length, tokens);
+  }
+  std::size_t depth = 0;
+  for (const std::size_t tokens : bench.depths) depth = std::max(depth, tokens);
+  return length + depth;
+}
+
+}  // namespace
+
 void add_bench_command(CommandLine& line) {
   struct Options {
     measure::BenchOptions bench;
@@ -18,7 +33,8 @@ void add_bench_command(CommandLine& line) {
   CLI::App& command = line.add(
       "bench", "Time prefill and decode beside this machine's limits.",
       {config::SettingGroup::kModel, config::SettingGroup::kKvType}, [options](Runtime& runtime) -> Result<> {
-        CARAT_TRY(const auto model, open_model(runtime));
+        CARAT_TRY(const auto model, open_model(runtime, {.context_length = longest_sequence(options->bench),
+                                                         .sees_images = false}));
         options->bench.threads = thread_count(runtime);
         options->bench.kv_type = kv_type(runtime);
         terminal::ProgressLine progress(runtime.clock, progress_writer());

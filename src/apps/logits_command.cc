@@ -86,7 +86,10 @@ Result<> write_logits(Runtime& runtime, const LogitsOptions& options) {
   if (!options.tokens.empty() && !options.images.empty()) {
     return fail(ErrorKind::kUsage, "--image goes with --text, in which <start_of_image> is its place");
   }
-  CARAT_TRY(const auto model, open_model(runtime, tower_precision(runtime)));
+  CARAT_TRY(const auto model, open_model(runtime, {.context_length = options.chunk,
+                                                   .logit_rows = options.chunk,
+                                                   .sees_images = !options.images.empty(),
+                                                   .vision_precision = tower_precision(runtime)}));
   std::optional<engine::ImageReader> images;
   if (model->vision) images.emplace(*model->vision, engine::ImageCacheOptions{});
   CARAT_TRY(const engine::PromptTokens prompt,

@@ -61,6 +61,7 @@ Result<> run_command(int argc, const char* const* argv, Interrupts& interrupts) 
   add_doctor_command(line);
   add_pull_command(line);
   add_models_command(line);
+  add_plan_command(line);
   add_config_command(line);
   CARAT_TRY(const CommandLine::Outcome outcome, line.parse(argc, argv));
   if (outcome == CommandLine::Outcome::kDone) return print(line.text());

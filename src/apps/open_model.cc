@@ -1,10 +1,10 @@
 #include "apps/open_model.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <utility>
 
+#include "apps/model_plan.h"
 #include "backend/cpu/cpu_backend.h"
 #include "parallel/topology.h"
 #include "terminal/progress_line.h"
@@ -13,8 +13,6 @@ namespace carat::apps {
 namespace {
 
 using config::Setting;
-
-constexpr std::size_t kDefaultContext = 4096;
 
 }  // namespace
 
@@ -46,12 +44,7 @@ std::size_t thread_count(const Runtime& runtime) {
   return threads ? static_cast<std::size_t>(*threads) : parallel::usable_threads();
 }
 
-Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime) {
-  return open_model(runtime, vision_precision(runtime));
-}
-
-Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime,
-                                                        model::VisionPrecision vision_precision) {
+Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const ModelUse& use) {
   CARAT_TRY(const std::filesystem::path path, find_model(runtime));
   backend::CpuOptions options;
   options.threads = thread_count(runtime);
@@ -63,9 +56,12 @@ Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime,
   const auto progress = [&](std::uint64_t done, std::uint64_t total) {
     line.update("loading the model", done, total);
   };
-  return engine::load_model(
-      path.string(), std::move(backend), progress, runtime.interrupts.token(),
-      {.checkpoint = checkpoint_options(runtime), .vision_precision = vision_precision});
+  return engine::load_model(path.string(), std::move(backend), progress, runtime.interrupts.token(),
+                            {.checkpoint = checkpoint_options(runtime),
+                             .vision_precision = use.vision_precision.value_or(vision_precision(runtime)),
+                             .admit = [&](const model::Checkpoint& checkpoint) {
+                               return require_memory(runtime, checkpoint, use);
+                             }});
 }
 
 model::CheckpointOptions checkpoint_options(const Runtime& runtime) {
@@ -89,9 +85,7 @@ Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime
   engine::GeneratorOptions options;
   options.kv_type = kv_type(runtime);
   options.image_cache.folder = runtime.directories.cache / "images";
-  const auto context = runtime.settings.integer(Setting::kContext);
-  options.context_length = context ? static_cast<std::size_t>(*context)
-                                   : std::min(kDefaultContext, model.model->config().max_context);
+  options.context_length = context_length(runtime, model.model->config());
   return engine::Generator::create(model, options, runtime.clock);
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "apps/runtime.h"
 #include "base/result.h"
@@ -26,11 +27,17 @@ Result<std::filesystem::path> find_model(const Runtime& runtime);
 // Threads of -t, otherwise as many as this process may use.
 std::size_t thread_count(const Runtime& runtime);
 
-// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted. The image tower is as precise as
-// the settings ask for, or as the second one says.
-Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime);
-Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime,
-                                                        model::VisionPrecision vision_precision);
+// What a command does with a model. All but the last is for the check whether that fits into memory.
+struct ModelUse {
+  std::optional<std::size_t> context_length = {};               // nullopt: that of the settings
+  std::size_t logit_rows = 1;                                   // rows of one step whose logits are wanted
+  bool sees_images = true;                                      // false: an image tower stays in its file
+  std::optional<model::VisionPrecision> vision_precision = {};  // nullopt: that of the settings
+};
+
+// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted. kDoesNotFit, before any weight is
+// read, when this machine has no room for it.
+Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const ModelUse& use = {});
 
 // Where --mmproj says that the image tower is.
 model::CheckpointOptions checkpoint_options(const Runtime& runtime);

@@ -25,7 +25,9 @@ void add_perplexity_command(CommandLine& line) {
       "perplexity", "Perplexity of a text file, counted as llama-perplexity does.",
       {config::SettingGroup::kModel, config::SettingGroup::kKvType}, [options](Runtime& runtime) -> Result<> {
         CARAT_TRY(const std::string text, read_text_file(options->file, kMaxTextBytes));
-        CARAT_TRY(const auto model, open_model(runtime));
+        CARAT_TRY(const auto model, open_model(runtime, {.context_length = options->measure.context,
+                                                         .logit_rows = measure::kScoredRows,
+                                                         .sees_images = false}));
         options->measure.threads = thread_count(runtime);
         options->measure.kv_type = kv_type(runtime);
         terminal::ProgressLine progress(runtime.clock, progress_writer());

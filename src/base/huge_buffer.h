@@ -22,6 +22,10 @@ class HugeBuffer {
     return *this;
   }
 
+  // Memory that a buffer of so many bytes occupies once all of it was written: whole pages, huge ones where
+  // it is large enough for them.
+  static std::size_t resident_bytes(std::size_t bytes);
+
   // kDoesNotFit when the system refuses. Zero bytes give an empty buffer.
   static Result<HugeBuffer> allocate(std::size_t bytes);
 

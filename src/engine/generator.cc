@@ -88,7 +88,7 @@ Result<std::unique_ptr<Generator>> Generator::create(LoadedModel& model, const G
   if (options.prefill_chunk == 0)
     return fail(ErrorKind::kUsage, "the prefill chunk must be 1 or more, found 0");
   const model::KvGeometry geometry(model.model->config(), options.kv_type);
-  const KvCapacity capacity = sequence_capacity(
+  const model::KvCapacity capacity = model::sequence_capacity(
       geometry, {.context_length = options.context_length,
                  .step_rows = std::min(longest_step(model, options), options.context_length),
                  .rollback_tokens = std::min(options.rollback_tokens, options.context_length)});
@@ -101,7 +101,7 @@ Result<std::unique_ptr<Generator>> Generator::create(LoadedModel& model, const G
 }
 
 Generator::Generator(LoadedModel& model, const GeneratorOptions& options, const model::KvGeometry& geometry,
-                     const KvCapacity& capacity, const Clock& clock)
+                     const model::KvCapacity& capacity, const Clock& clock)
     : model_(model),
       options_(options),
       clock_(clock),

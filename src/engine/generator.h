@@ -113,7 +113,7 @@ class Generator {
 
  private:
   Generator(LoadedModel& model, const GeneratorOptions& options, const model::KvGeometry& geometry,
-            const KvCapacity& capacity, const Clock& clock);
+            const model::KvCapacity& capacity, const Clock& clock);
 
   Result<PromptTokens> encode(const prompt::GenerationRequest& request);
   std::size_t reuse_cache(const PromptTokens& prompt);

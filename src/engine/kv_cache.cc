@@ -11,10 +11,6 @@ namespace {
 
 using tensor::kKvBlockTokens;
 
-// Large enough for huge pages, small enough that a short conversation does not reserve address space for a
-// long one.
-constexpr std::size_t kSlabBytes = std::size_t{16} << 20;
-
 std::size_t blocks_for(std::size_t tokens) { return ceil_div(tokens, kKvBlockTokens); }
 
 // First position that a local row at `position` sees: itself and the window - 1 positions before it.
@@ -24,21 +20,8 @@ std::size_t window_begin(std::size_t position, std::size_t window) {
 
 }  // namespace
 
-std::size_t KvCapacity::bytes(const model::KvGeometry& geometry) const {
-  return global_blocks * geometry.global_block_bytes() + local_blocks * geometry.local_block_bytes();
-}
-
-KvCapacity sequence_capacity(const model::KvGeometry& geometry, const KvLimits& limits) {
-  const std::size_t all = blocks_for(limits.context_length);
-  // A run of n positions touches at most this many blocks, wherever it starts.
-  const std::size_t kept = geometry.sliding_window() - 1 + limits.rollback_tokens + limits.step_rows;
-  const std::size_t touched = blocks_for(kept + kKvBlockTokens - 1);
-  return {.global_blocks = all, .local_blocks = std::min(all, touched)};
-}
-
 Result<> BlockPool::add_slab() {
-  const std::size_t count =
-      std::min(std::max<std::size_t>(1, kSlabBytes / block_bytes_), capacity_ - carved_);
+  const std::size_t count = model::slab_blocks(block_bytes_, capacity_ - carved_);
   CARAT_TRY(HugeBuffer slab, HugeBuffer::allocate(count * block_bytes_));
   // Pushed in reverse, so that blocks are handed out in the order of their addresses.
   for (std::size_t i = count; i > 0; --i) free_.push_back(slab.data() + (i - 1) * block_bytes_);

@@ -5,28 +5,10 @@
 
 #include "base/huge_buffer.h"
 #include "base/result.h"
+#include "model/kv_capacity.h"
 #include "model/kv_geometry.h"
 
 namespace carat::engine {
-
-// How many KV blocks of each kind there may be.
-struct KvCapacity {
-  std::size_t global_blocks = 0;
-  std::size_t local_blocks = 0;
-
-  std::size_t bytes(const model::KvGeometry& geometry) const;
-};
-
-// What one sequence asks of the cache, in tokens.
-struct KvLimits {
-  std::size_t context_length = 0;   // positions in all
-  std::size_t step_rows = 1;        // most rows of one step
-  std::size_t rollback_tokens = 0;  // how far truncate() can always go back
-};
-
-// Enough for one sequence at any length up to the context: global layers keep every position, local ones
-// their window, the rows of a step and the slack for roll-back.
-KvCapacity sequence_capacity(const model::KvGeometry& geometry, const KvLimits& limits);
 
 // Equal blocks cut from slabs. A slab is allocated when the first of its blocks is asked for and the system
 // backs it page by page as it is written, so unused capacity costs no memory. A block keeps its old contents
@@ -58,7 +40,7 @@ class BlockPool {
 // The blocks that the sequences of one model share. Not thread-safe.
 class KvPool {
  public:
-  KvPool(const model::KvGeometry& geometry, const KvCapacity& capacity)
+  KvPool(const model::KvGeometry& geometry, const model::KvCapacity& capacity)
       : geometry_(geometry),
         global_(geometry.global_block_bytes(), capacity.global_blocks),
         local_(geometry.local_block_bytes(), capacity.local_blocks) {}

@@ -85,9 +85,9 @@ class KvWindowTest : public testing::TestWithParam<std::tuple<std::size_t, std::
 // The pool has exactly sequence_capacity() blocks, so this also proves that bound for every mix of steps.
 TEST_P(KvWindowTest, NothingThatMayBeSeenIsEverFreed) {
   const auto [window, rollback] = GetParam();
-  const KvLimits limits{.context_length = 4000, .step_rows = 130, .rollback_tokens = rollback};
+  const model::KvLimits limits{.context_length = 4000, .step_rows = 130, .rollback_tokens = rollback};
   const model::KvGeometry geometry = mixed_geometry(window);
-  KvPool pool(geometry, sequence_capacity(geometry, limits));
+  KvPool pool(geometry, model::sequence_capacity(geometry, limits));
   for (std::uint32_t seed = 0; seed < 8; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
@@ -175,8 +175,8 @@ TEST(KvSequence, AFullPoolIsAnErrorAndLeavesTheSequenceAsItWas) {
 TEST(KvSequence, AModelMayLackLayersOfOneKind) {
   for (const auto kind : {model::LayerKind::kLocal, model::LayerKind::kGlobal}) {
     const model::KvGeometry geometry = geometry_with(/*window=*/4, {kind});
-    const KvLimits limits{.context_length = 1000, .step_rows = 10, .rollback_tokens = 0};
-    KvPool pool(geometry, sequence_capacity(geometry, limits));
+    const model::KvLimits limits{.context_length = 1000, .step_rows = 10, .rollback_tokens = 0};
+    KvPool pool(geometry, model::sequence_capacity(geometry, limits));
     KvSequence sequence(pool, 0);
     for (int i = 0; i < 100; ++i) {
       ASSERT_TRUE(sequence.prepare(10));
@@ -208,8 +208,8 @@ TEST(KvSequence, SequencesShareAPoolWithoutSharingBlocks) {
 TEST(SequenceCapacity, CountsBlocks) {
   const model::KvGeometry geometry = mixed_geometry(/*window=*/512);
   const auto capacity = [&](std::size_t context, std::size_t rows, std::size_t rollback) {
-    return sequence_capacity(geometry,
-                             {.context_length = context, .step_rows = rows, .rollback_tokens = rollback});
+    return model::sequence_capacity(
+        geometry, {.context_length = context, .step_rows = rows, .rollback_tokens = rollback});
   };
   EXPECT_EQ(capacity(4096, 512, 0).global_blocks, 64U);
   EXPECT_EQ(capacity(4097, 512, 0).global_blocks, 65U);

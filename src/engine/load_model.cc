@@ -31,6 +31,7 @@ Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
                                                 const model::LoadProgress& progress,
                                                 const std::stop_token& stop, const LoadOptions& options) {
   CARAT_TRY(model::Checkpoint checkpoint, model::Checkpoint::open(path, options.checkpoint));
+  if (options.admit) CARAT_TRY_VOID(options.admit(checkpoint));
   auto loaded = std::make_unique<LoadedModel>();
   loaded->path = path;
   loaded->name = display_name(checkpoint);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -28,6 +29,9 @@ struct LoadedModel {
 struct LoadOptions {
   model::CheckpointOptions checkpoint = {};
   model::VisionPrecision vision_precision = model::VisionPrecision::kInt8;
+  // Asked once the files are open and before anything large is read, e.g. whether the model fits into memory;
+  // its error is load_model's.
+  std::function<Result<>(const model::Checkpoint&)> admit = {};
 };
 
 // The tokenizer that a checkpoint brings. Errors are those of Checkpoint::vocabulary and of the tokenizer.

@@ -1,9 +1,11 @@
 #include "measure/machine_files.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/checked_math.h"
 #include "base/utf8.h"
+#include "parallel/topology.h"
 
 namespace carat::measure {
 namespace {
@@ -50,6 +52,14 @@ std::optional<std::uint64_t> memory_value(std::string_view meminfo, std::string_
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), kibibytes);
   if (error != std::errc{} || std::string_view(end, text.data() + text.size()) != " kB") return std::nullopt;
   return checked_mul<std::uint64_t>(kibibytes, 1024);
+}
+
+std::optional<std::uint64_t> available_memory(const TextFileReader& read) {
+  const auto meminfo = read("/proc/meminfo");
+  const auto system = meminfo ? memory_value(*meminfo, "MemAvailable") : std::nullopt;
+  const auto group = parallel::cgroup_limits(read).memory_left;
+  if (system && group) return std::min(*system, *group);
+  return system ? system : group;
 }
 
 std::string chosen_word(std::string_view choices) {

@@ -19,6 +19,10 @@ std::string cpu_name(const TextFileReader& read);
 // number in kB, or too large to be one.
 std::optional<std::uint64_t> memory_value(std::string_view meminfo, std::string_view key);
 
+// Memory that this process may still take without others being pushed out: what the system has available, and
+// no more than its control groups leave. nullopt where neither can be found out.
+std::optional<std::uint64_t> available_memory(const TextFileReader& read);
+
 // Of "always [madvise] never": the chosen word; "unknown" where there is none.
 std::string chosen_word(std::string_view choices);
 

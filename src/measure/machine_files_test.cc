@@ -35,6 +35,24 @@ TEST(MemoryValue, IsInBytes) {
   EXPECT_EQ(memory_value(kText, "Mem"), std::nullopt);
 }
 
+TEST(AvailableMemory, IsTheLessOfWhatSystemAndGroupsLeave) {
+  const auto reader = [](const std::string& meminfo, const std::string& limit) -> TextFileReader {
+    return [=](const std::string& path) -> Result<std::string> {
+      if (path == "/proc/meminfo") return meminfo;
+      if (path == "/proc/self/cgroup") return "0::/a\n";
+      if (path == "/proc/self/mountinfo") return "29 23 0:26 / /c rw - cgroup2 cgroup2 rw\n";
+      if (path == "/c/a/memory.max") return limit;
+      if (path == "/c/a/memory.current") return "1024\n";
+      return fail(ErrorKind::kNotFound, "no {}", path);
+    };
+  };
+  EXPECT_EQ(available_memory(reader("MemAvailable: 8 kB\n", "max")), 8192U);
+  EXPECT_EQ(available_memory(reader("MemAvailable: 8 kB\n", "4096")), 3072U);
+  EXPECT_EQ(available_memory(reader("MemAvailable: 2 kB\n", "4096")), 2048U);
+  EXPECT_EQ(available_memory(reader("", "4096")), 3072U);
+  EXPECT_EQ(available_memory(reader("", "max")), std::nullopt);
+}
+
 TEST(MemoryValue, RefusesWhatIsNoSize) {
   for (const char* text : {"", "MemTotal", "MemTotal:", "MemTotal: kB", "MemTotal: -1 kB", "MemTotal: 1e9 kB",
                            "MemTotal: 18446744073709551615 kB", "MemTotal: 99999999999999999999 kB",

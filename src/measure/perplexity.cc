@@ -10,8 +10,6 @@
 namespace carat::measure {
 namespace {
 
-// Rows of logits held at once: 64 rows of 262,144 floats are 64 MiB.
-constexpr std::size_t kScoredRows = 64;
 constexpr std::size_t kSmallestContext = 4;
 
 // Sums over scored tokens, and what they make.

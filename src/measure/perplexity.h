@@ -16,6 +16,9 @@
 
 namespace carat::measure {
 
+// Rows of logits held at once: 64 rows of 262,144 floats are 64 MiB.
+inline constexpr std::size_t kScoredRows = 64;
+
 struct PerplexityOptions {
   std::size_t context = 512;  // tokens a chunk, at least 4
   std::size_t chunks = 0;     // the first so many; 0: all of the text

@@ -24,7 +24,7 @@ Result<> prompt_logits(engine::LoadedModel& model, const engine::PromptTokens& p
     begin = end;
   }
   engine::KvPool pool(geometry,
-                      engine::sequence_capacity(geometry, {.context_length = size, .step_rows = longest}));
+                      model::sequence_capacity(geometry, {.context_length = size, .step_rows = longest}));
   engine::KvSequence sequence(pool, /*rollback_tokens=*/0);
   std::vector<model::Row> rows;
   model::BatchOutput output;

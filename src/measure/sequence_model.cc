@@ -13,7 +13,7 @@ namespace {
 
 class EngineSequence final : public SequenceModel {
  public:
-  EngineSequence(model::Model& model, const model::KvGeometry& geometry, const engine::KvCapacity& capacity)
+  EngineSequence(model::Model& model, const model::KvGeometry& geometry, const model::KvCapacity& capacity)
       : model_(model), pool_(geometry, capacity), sequence_(pool_, /*rollback_tokens=*/0) {}
 
   void reset() override { sequence_.truncate(0); }
@@ -58,10 +58,9 @@ Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& 
                 config.max_context);
   }
   const model::KvGeometry geometry(config, kv_type);
-  const engine::KvLimits limits = {.context_length = max_tokens,
-                                   .step_rows = std::min(max_tokens, kPrefillTokens)};
-  return std::make_unique<EngineSequence>(*model.model, geometry,
-                                          engine::sequence_capacity(geometry, limits));
+  const model::KvLimits limits = {.context_length = max_tokens,
+                                  .step_rows = std::min(max_tokens, kPrefillTokens)};
+  return std::make_unique<EngineSequence>(*model.model, geometry, model::sequence_capacity(geometry, limits));
 }
 
 }  // namespace carat::measure

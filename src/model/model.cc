@@ -9,9 +9,6 @@
 namespace carat::model {
 namespace {
 
-// Rows whose logits are held at a time: 262,144 of them are 1 MiB a row.
-constexpr std::size_t kHeadRows = 32;
-
 std::uint64_t stored_bytes(const tensor::StoredTensor& stored) {
   return stored.rows * tensor::row_bytes(stored.type, stored.columns).value_or(0);
 }

@@ -20,6 +20,9 @@ namespace carat::model {
 // Called while weights are read: bytes of the file done, and bytes in all.
 using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+// Rows whose logits are held at a time: 262,144 of them are 1 MiB a row.
+inline constexpr std::size_t kHeadRows = 32;
+
 // A Gemma 3 text model, packed for one backend. Holds weights and scratch, no KV cache. One caller at a time.
 class Model {
  public:

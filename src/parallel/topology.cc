@@ -123,6 +123,38 @@ std::optional<double> read_cpu_max(const TextFileReader& read, const std::string
   return quota(parse_number(fields[0]), parse_number(fields[1]));
 }
 
+// Of memory.stat, "KEY NUMBER" a line; 0 where it is not there.
+std::uint64_t read_statistic(const TextFileReader& read, const std::string& path, std::string_view key) {
+  const auto text = read(path);
+  if (!text) return 0;
+  for (const std::string_view line : split(*text, '\n')) {
+    const auto fields = split(line, ' ');
+    if (fields.size() == 2 && fields[0] == key) return parse_number(fields[1]).value_or(0);
+  }
+  return 0;
+}
+
+// The files in which a version of control groups tells about memory.
+struct MemoryFiles {
+  const char* limit;
+  const char* used;
+  const char* droppable;  // in memory.stat
+};
+constexpr MemoryFiles kMemoryFiles2 = {"/memory.max", "/memory.current", "inactive_file"};
+constexpr MemoryFiles kMemoryFiles1 = {"/memory.limit_in_bytes", "/memory.usage_in_bytes",
+                                       "total_inactive_file"};
+
+void tighten_memory(const TextFileReader& read, const std::string& folder, const MemoryFiles& files,
+                    CgroupLimits& limits) {
+  const auto limit = read_number(read, folder + files.limit);
+  if (!limit || *limit >= kUnlimitedMemory) return;
+  tighten(limits.memory_bytes, limit);
+  const std::uint64_t used = read_number(read, folder + files.used).value_or(0);
+  const std::uint64_t kept =
+      used - std::min(used, read_statistic(read, folder + "/memory.stat", files.droppable));
+  tighten(limits.memory_left, std::optional(*limit - std::min(*limit, kept)));
+}
+
 }  // namespace
 
 CgroupLimits cgroup_limits(const TextFileReader& read) {
@@ -130,19 +162,16 @@ CgroupLimits cgroup_limits(const TextFileReader& read) {
   const auto self_cgroup = read("/proc/self/cgroup");
   const auto mountinfo = read("/proc/self/mountinfo");
   if (!self_cgroup || !mountinfo) return limits;
-  const auto tighten_memory = [&limits](std::optional<std::uint64_t> bytes) {
-    if (bytes && *bytes < kUnlimitedMemory) tighten(limits.memory_bytes, bytes);
-  };
   for (const std::string& folder : group_folders(*self_cgroup, *mountinfo, "")) {
     tighten(limits.cpus, read_cpu_max(read, folder + "/cpu.max"));
-    tighten_memory(read_number(read, folder + "/memory.max"));
+    tighten_memory(read, folder, kMemoryFiles2, limits);
   }
   for (const std::string& folder : group_folders(*self_cgroup, *mountinfo, "cpu")) {
     tighten(limits.cpus, quota(read_number(read, folder + "/cpu.cfs_quota_us"),
                                read_number(read, folder + "/cpu.cfs_period_us")));
   }
   for (const std::string& folder : group_folders(*self_cgroup, *mountinfo, "memory")) {
-    tighten_memory(read_number(read, folder + "/memory.limit_in_bytes"));
+    tighten_memory(read, folder, kMemoryFiles1, limits);
   }
   return limits;
 }

@@ -12,12 +12,14 @@ namespace carat::parallel {
 struct CgroupLimits {
   std::optional<double> cpus;  // CPU quota / period, e.g. 1.5 cores
   std::optional<std::uint64_t> memory_bytes;
+  // What the groups' processes have not used of it; page cache that can be dropped counts as unused.
+  std::optional<std::uint64_t> memory_left;
 };
 
 // The limits of this process's control group and of those around it, the tightest of each kind. Knows version
-// 2 (cpu.max, memory.max) and version 1 (cpu.cfs_quota_us, memory.limit_in_bytes), also both mounted at once.
-// `read` opens /proc/self/cgroup, /proc/self/mountinfo and files below the mount points they name. What
-// cannot be read, or makes no sense, limits nothing.
+// 2 (cpu.max, memory.max, memory.current) and version 1 (cpu.cfs_quota_us, memory.limit_in_bytes), also both
+// mounted at once. `read` opens /proc/self/cgroup, /proc/self/mountinfo and files below the mount points they
+// name. What cannot be read, or makes no sense, limits nothing.
 CgroupLimits cgroup_limits(const TextFileReader& read);
 
 // CPUs that the affinity mask of this thread allows, at least 1.

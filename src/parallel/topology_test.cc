@@ -36,6 +36,22 @@ TEST(CgroupLimits, VersionTwoTakesTheTightestOfAllGroupsAround) {
   const CgroupLimits limits = cgroup_limits(reader(files));
   EXPECT_DOUBLE_EQ(limits.cpus.value(), 1.5);
   EXPECT_EQ(limits.memory_bytes.value(), 2147483648U);
+  EXPECT_EQ(limits.memory_left.value(), 2147483648U);  // nobody says what is used
+}
+
+TEST(CgroupLimits, PageCacheThatCanBeDroppedCountsAsLeft) {
+  Files files = version_2("/outer/inner");
+  files["/sys/fs/cgroup/outer/memory.max"] = "1000\n";
+  files["/sys/fs/cgroup/outer/memory.current"] = "700\n";
+  files["/sys/fs/cgroup/outer/memory.stat"] = "anon 1\ninactive_file 100\nactive_file 50\n";
+  files["/sys/fs/cgroup/outer/inner/memory.max"] = "900\n";
+  files["/sys/fs/cgroup/outer/inner/memory.current"] = "200\n";
+  EXPECT_EQ(cgroup_limits(reader(files)).memory_left.value(), 400U);  // the outer group's
+  files["/sys/fs/cgroup/outer/inner/memory.current"] = "901\n";
+  EXPECT_EQ(cgroup_limits(reader(files)).memory_left.value(), 0U);
+  files["/sys/fs/cgroup/outer/memory.stat"] = "inactive_file 701\ninactive_file x\n\n";
+  files["/sys/fs/cgroup/outer/inner/memory.current"] = "x";
+  EXPECT_EQ(cgroup_limits(reader(files)).memory_left.value(), 900U);
 }
 
 TEST(CgroupLimits, VersionTwoWithoutLimitsLimitsNothing) {
