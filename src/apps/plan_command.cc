@@ -14,6 +14,7 @@
 #include "planner/plan_text.h"
 #include "planner/released.h"
 #include "planner/report_table.h"
+#include "quantize/precision.h"
 #include "terminal/printable.h"
 
 namespace carat::apps {
@@ -65,7 +66,7 @@ Result<planner::Precision> chosen_precision(const Subject& subject, const PlanOp
   if (options.precision.empty()) {
     return subject.is_qat ? planner::Precision::kInt4Block : planner::Precision::kBf16;
   }
-  if (const auto precision = planner::find_precision(options.precision)) return *precision;
+  if (const auto precision = quantize::find_precision(options.precision)) return *precision;
   std::string names;
   for (const planner::Precision precision : planner::kPrecisions) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", planner::name_of(precision));

@@ -30,7 +30,7 @@ TEST(MatrixBytes, CountsPanelsOfSixteenRows) {
   EXPECT_EQ(matrix_bytes(ElementType::kF32, 1024, 513).resident, 4 * kMiB);
 }
 
-TEST(TypesOf, TakesALargerTypeWhereBlocksDoNotFit) {
+TEST(TypesOf, AreThoseOfTheQuantizer) {
   const model::GemmaConfig config = released_config(ReleasedSize::k270M);  // d_model 640, ffn 2048
   const TensorTypes types = types_of(Precision::kQ4_K_M, config);
   EXPECT_EQ(types(model::TensorId::kEmbedding, 0), ElementType::kQ8_0);

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -10,19 +9,19 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/tensor_table.h"
+#include "quantize/precision.h"
 #include "tensor/element_type.h"
 
 namespace carat::planner {
 
-// Ways of storing all matrices of a text model, largest first.
-enum class Precision : std::uint8_t { kBf16, kQ8_0, kSfp8, kQ4_K_M, kInt4Block, kInt4 };
-inline constexpr std::array<Precision, 6> kPrecisions = {Precision::kBf16,      Precision::kQ8_0,
-                                                         Precision::kSfp8,      Precision::kQ4_K_M,
-                                                         Precision::kInt4Block, Precision::kInt4};
+using quantize::Precision;
 
-std::string_view name_of(Precision precision);                   // "int4-block": what --precision takes
-std::string_view description_of(Precision precision);            // "int4 in blocks of 32"
-std::optional<Precision> find_precision(std::string_view name);  // "q4_0" is int4-block too
+// All precisions, largest first.
+inline constexpr std::array kPrecisions = {Precision::kBf16,   Precision::kQ8_0,      Precision::kSfp8,
+                                           Precision::kQ4_K_M, Precision::kInt4Block, Precision::kInt4};
+
+std::string_view name_of(Precision precision);         // "int4-block": what --precision takes
+std::string_view description_of(Precision precision);  // "int4 in blocks of 32 (Q4_0)"
 
 // The element type of every tensor of a text model; nullopt where the model does not have it.
 using TensorTypes = std::function<std::optional<tensor::ElementType>(model::TensorId, std::size_t layer)>;
@@ -30,9 +29,8 @@ using TensorTypes = std::function<std::optional<tensor::ElementType>(model::Tens
 // As the files have them.
 TensorTypes types_of(const model::Checkpoint& checkpoint);
 
-// Of a model, whose configuration must outlive the result, stored in that precision: norms in f32, the head
-// tied to the embedding. A matrix whose rows are no multiple of a type's block takes a larger type whose
-// block fits.
+// Of a model, whose configuration must outlive the result, as `carat quantize` stores it: norms in f32, the
+// head tied to the embedding.
 TensorTypes types_of(Precision precision, const model::GemmaConfig& config);
 
 }  // namespace carat::planner

@@ -50,13 +50,13 @@ class PlanTest(CliTest):
         return json.loads(done.out)
 
     def test_a_name_of_the_family_needs_no_file(self):
-        plan = self.plan("gemma3:4b", "--precision", "q4_0", "-c", "32768", "--memory", "16GiB")
+        plan = self.plan("gemma3:4b", "--precision", "int4-block", "-c", "32768", "--memory", "16GiB")
         self.assertTrue(plan["fits"])
         self.assertEqual(plan["memory_bytes"], 16 * GIB)
         self.assertEqual(plan["total_bytes"], sum(plan["bytes"].values()))
         # 32,768 positions of 5 global layers, 4 heads of 256 keys and values each, two bytes a number.
         self.assertEqual(plan["bytes"]["kv_global"], 32768 * 5 * 2 * 4 * 256 * 2)
-        two = self.plan("gemma3:4b", "--precision", "q4_0", "-c", "32768", "--memory", "16GiB", "--users", "2")
+        two = self.plan("gemma3:4b", "--precision", "int4-block", "-c", "32768", "--memory", "16GiB", "--users", "2")
         self.assertEqual(two["bytes"]["kv_local"], 2 * plan["bytes"]["kv_local"])
         self.assertEqual(two["bytes"]["decoder"], plan["bytes"]["decoder"])
 
