@@ -245,7 +245,7 @@ class ClientTlsTest : public testing::Test {
     X509_free(certificate);
     EVP_PKEY_free(key);
   }
-  ~ClientTlsTest() override {
+  void TearDown() override {
     ::unsetenv("SSL_CERT_FILE");
     std::filesystem::remove(path_);
   }

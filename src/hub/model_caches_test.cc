@@ -83,7 +83,7 @@ TEST_F(ModelCachesTest, HostileCachesNameNothingOutside) {
 }
 
 TEST_F(ModelCachesTest, FollowsTheEnvironment) {
-  const auto of = [](std::map<std::string, std::string> variables) {
+  const auto of = [](const std::map<std::string, std::string>& variables) {
     return CacheFolders::from_environment(
         [variables](const char* name) -> std::optional<std::string> {
           const auto found = variables.find(name);

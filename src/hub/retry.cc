@@ -37,9 +37,8 @@ bool may_pass(unsigned status) {
 std::optional<seconds> parse_retry_after(std::optional<std::string_view> value) {
   if (!value || value->empty() || value->size() > 9) return std::nullopt;
   unsigned count = 0;
-  const char* const end = value->data() + value->size();
-  const auto [stopped, error] = std::from_chars(value->data(), end, count);
-  if (error != std::errc() || stopped != end) return std::nullopt;
+  const auto [stopped, error] = std::from_chars(value->data(), value->data() + value->size(), count);
+  if (error != std::errc() || stopped != value->data() + value->size()) return std::nullopt;
   return seconds{count};
 }
 

@@ -20,10 +20,10 @@ constexpr double kMostBytes = 0x1p50;
 
 Result<std::uint64_t> parse_memory_size(std::string_view what, std::string_view text) {
   double number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto parsed =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (parsed.ec == std::errc()) {
-    std::string_view unit(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+    std::string_view unit = text.substr(static_cast<std::size_t>(parsed.ptr - text.data()));
     if (unit.starts_with(' ')) unit.remove_prefix(1);
     for (const Unit& known : kUnits) {
       const double bytes = number * known.bytes;

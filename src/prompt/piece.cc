@@ -82,11 +82,13 @@ class Encoder {
 Result<std::vector<Piece>> place_images(std::string_view text, std::span<const Image> images) {
   std::vector<Piece> pieces;
   std::size_t places = 0;
-  for (std::size_t at = 0; (at = text.find(kImagePlace)) != std::string_view::npos; ++places) {
+  while (true) {
+    const std::size_t at = text.find(kImagePlace);
+    if (at == std::string_view::npos) break;
     if (at > 0) pieces.emplace_back(PlainText{std::string(text.substr(0, at))});
     if (places < images.size()) pieces.emplace_back(images[places]);
     text.remove_prefix(at + kImagePlace.size());
-    at = 0;
+    ++places;
   }
   if (!text.empty()) pieces.emplace_back(PlainText{std::string(text)});
   if (places == images.size()) return pieces;

@@ -37,7 +37,7 @@ class QuantizeModelTest : public testing::Test {
   void SetUp() override { source_path_ = folder_.write("source.gguf", tiny_model().gguf()); }
 
   Result<QuantizeReport> quantize(Precision precision, const std::string& output,
-                                  const std::string& from = "source.gguf", std::stop_token stop = {}) {
+                                  const std::string& from = "source.gguf", const std::stop_token& stop = {}) {
     CARAT_TRY(const Checkpoint source, Checkpoint::open(folder_.path(from)));
     QuantizeOptions options;
     options.precision = precision;

@@ -207,7 +207,7 @@ void decode_iq4_xs(Bytes block, float* out) {
 
 // Two's complement nibbles, the low one first
 void decode_int4(Bytes block, float* out) {
-  for (int j = 0; j < 16; ++j) {
+  for (std::ptrdiff_t j = 0; j < 16; ++j) {
     out[2 * j] = static_cast<float>((low_nibble(block[j]) ^ 8) - 8);
     out[2 * j + 1] = static_cast<float>((high_nibble(block[j]) ^ 8) - 8);
   }

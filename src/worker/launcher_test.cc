@@ -21,7 +21,8 @@ std::string test_program() {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "worker_test_program").string();
 }
 
-Result<std::vector<std::byte>> run(const std::string& job, Limits limits = {}, std::stop_token stop = {}) {
+Result<std::vector<std::byte>> run(const std::string& job, Limits limits = {},
+                                   const std::stop_token& stop = {}) {
   return Launcher(test_program(), limits).run(job, {}, stop);
 }
 
