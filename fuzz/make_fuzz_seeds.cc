@@ -13,6 +13,7 @@
 
 #include "formats/gguf_writer.h"
 #include "images/decode_job.h"
+#include "model/test_tiny_adapter.h"
 #include "model/test_tiny_model.h"
 #include "tokenizer/test_tiny_json.h"
 #include "worker/message.h"
@@ -106,6 +107,22 @@ void add_hf_config(Corpus& corpus) {
              R"("sliding_attention":{"rope_type":"default","rope_theta":1e4}}})");
 }
 
+void add_adapters(Corpus& corpus) {
+  carat::model::TinyAdapter adapter{.base = TinyModel().config};
+  adapter.targets = {carat::model::TensorId::kQProj, carat::model::TensorId::kUpProj};
+  corpus.add("adapter_file", "gguf", adapter.gguf());
+  corpus.add("adapter_file", "peft", adapter.safetensors());
+  adapter.type = carat::tensor::ElementType::kBF16;
+  adapter.peft_prefix = "base_model.model.model.language_model.";
+  corpus.add("adapter_file", "peft_bf16", adapter.safetensors());
+  corpus.add("adapter_config", "plain", adapter.peft_config());
+  adapter.more_config = R"(,"use_rslora":true,"rank_pattern":{"layers.0.self_attn.q_proj":2},)"
+                        R"("alpha_pattern":{"up_proj":1.5},"init_lora_weights":"gaussian","use_dora":false)";
+  corpus.add("adapter_config", "patterns", adapter.peft_config());
+  adapter.more_config = R"(,"use_dora":true,"modules_to_save":["lm_head"],"bias":"all")";
+  corpus.add("adapter_config", "refused", adapter.peft_config());
+}
+
 void add_tokenizer(Corpus& corpus) {
   corpus.add("tokenizer_json", "tiny", carat::tokenizer::kTinyTokenizerJson);
   corpus.add("tokenizer", "text", "hello  world<bos>\n\n </s> \u00E9\u2581\u2581 \U0001F600");
@@ -161,6 +178,7 @@ int main(int argument_count, char** arguments) {
   add_gguf(corpus);
   add_safetensors(corpus);
   add_hf_config(corpus);
+  add_adapters(corpus);
   add_tokenizer(corpus);
   add_conversation_file(corpus);
   add_settings(corpus);

@@ -28,11 +28,14 @@ class Linear {
   virtual std::size_t bytes() const = 0;  // memory held
 };
 
-// A low-rank addition to a linear layer (LoRA, arXiv:2106.09685): y += scale * up (down x).
+// A low-rank addition to a linear layer (LoRA, arXiv:2106.09685) for some rows of its input:
+// y[t, :] += scale * up (down x[t, :]) for rows t in [first_row, first_row + row_count).
 struct LowRank {
-  ConstMatrixF32 down;  // [rank, columns]
-  ConstMatrixF32 up;    // [rows, rank]
+  const Linear* down = nullptr;  // [rank, columns]
+  const Linear* up = nullptr;    // [rows, rank]
   float scale = 1.0F;
+  std::size_t first_row = 0;
+  std::size_t row_count = 0;
 };
 
 // Rows of activations that go into a linear layer.
@@ -43,11 +46,12 @@ struct LinearInput {
   std::span<const std::uint8_t> outlier_rows;
 };
 
-// One product of a group that shares its input: out [tokens, rows] = x W^T + bias + low-rank addition.
+// One product of a group that shares its input: out [tokens, rows] = x W^T + bias, then the low-rank
+// additions in their order.
 struct LinearCall {
   const Linear* weights = nullptr;
   MatrixF32 out;
-  const LowRank* low_rank = nullptr;
+  std::span<const LowRank> low_rank = {};
 };
 
 // Rotation angles of the rows of a batch: cos, sin [tokens, head_dim / 2].

@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "backend/backend.h"
 #include "model/kv_geometry.h"
 
 namespace carat::model {
@@ -17,19 +16,15 @@ enum class RowOutput : std::uint8_t {
   kLogits,         // all of them
 };
 
-// Low-rank additions to the seven matrices of every layer; null where the adapter leaves one alone.
-struct LayerAdapter {
-  const backend::LowRank* q_proj = nullptr;
-  const backend::LowRank* k_proj = nullptr;
-  const backend::LowRank* v_proj = nullptr;
-  const backend::LowRank* o_proj = nullptr;
-  const backend::LowRank* gate_proj = nullptr;
-  const backend::LowRank* up_proj = nullptr;
-  const backend::LowRank* down_proj = nullptr;
+class Adapter;
+
+// An adapter and how strongly it applies.
+struct WeightedAdapter {
+  const Adapter* adapter = nullptr;
+  float weight = 1.0F;
+  bool operator==(const WeightedAdapter&) const = default;
 };
-struct Adapter {
-  std::vector<LayerAdapter> layers;
-};
+using AdapterList = std::span<const WeightedAdapter>;  // applied in this order
 
 // Positions [begin, end) that see one another in both directions, such as the soft tokens of an image. All of
 // them must be rows of the same batch. Empty: the row is plain causal text.
@@ -53,7 +48,9 @@ struct Batch {
   std::span<const Row> rows;
   std::span<const SequenceKv> sequences;
   const KvGeometry* geometry = nullptr;  // of those sequences' blocks
-  const Adapter* adapter = nullptr;      // one for the whole batch
+  // The adapters of each sequence, [sequences]; empty where no sequence has any. Adapters are of the same
+  // model.
+  std::span<const AdapterList> adapters = {};
 };
 
 struct Candidate {

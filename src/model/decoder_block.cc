@@ -60,12 +60,11 @@ void DecoderBlock::attend(backend::Backend& ops, const Batch& batch, const StepR
   const MatrixF32 k = scratch.k.resized(tokens, k_proj_->rows());
   const MatrixF32 v = scratch.v.resized(tokens, v_proj_->rows());
   const MatrixF32 attended = scratch.attended.resized(tokens, q_proj_->rows());
-  const LayerAdapter adapter = batch.adapter != nullptr ? batch.adapter->layers[layer_] : LayerAdapter{};
 
-  ops.linear(
-      {scratch.normed.view(), rows.outlier_rows()},
-      std::array{LinearCall{q_proj_.get(), q, adapter.q_proj}, LinearCall{k_proj_.get(), k, adapter.k_proj},
-                 LinearCall{v_proj_.get(), v, adapter.v_proj}});
+  ops.linear({scratch.normed.view(), rows.outlier_rows()},
+             std::array{LinearCall{q_proj_.get(), q, rows.low_rank(TensorId::kQProj, layer_)},
+                        LinearCall{k_proj_.get(), k, rows.low_rank(TensorId::kKProj, layer_)},
+                        LinearCall{v_proj_.get(), v, rows.low_rank(TensorId::kVProj, layer_)}});
   const backend::Rotation rotation = rows.rotation(kind_);
   ops.head_norm_rope(q, q_norm_, epsilon_, rotation, query_scale_);
   ops.head_norm_rope(k, k_norm_, epsilon_, rotation, 1.0F);
@@ -81,8 +80,9 @@ void DecoderBlock::attend(backend::Backend& ops, const Batch& batch, const StepR
     ops.attention(q.slice_rows(group.first, group.count), heads_, cache, rows.visible(group, kind_),
                   attended.slice_rows(group.first, group.count));
   }
-  ops.linear({attended, rows.outlier_rows()},
-             std::array{LinearCall{o_proj_.get(), scratch.branch.view(), adapter.o_proj}});
+  ops.linear(
+      {attended, rows.outlier_rows()},
+      std::array{LinearCall{o_proj_.get(), scratch.branch.view(), rows.low_rank(TensorId::kOProj, layer_)}});
 }
 
 void DecoderBlock::geglu_mlp(backend::Backend& ops, const Batch& batch, const StepRows& rows,
@@ -90,13 +90,12 @@ void DecoderBlock::geglu_mlp(backend::Backend& ops, const Batch& batch, const St
   const std::size_t tokens = batch.rows.size();
   const MatrixF32 gate = scratch.gate.resized(tokens, gate_proj_->rows());
   const MatrixF32 up = scratch.up.resized(tokens, up_proj_->rows());
-  const LayerAdapter adapter = batch.adapter != nullptr ? batch.adapter->layers[layer_] : LayerAdapter{};
   ops.linear({scratch.normed.view(), rows.outlier_rows()},
-             std::array{LinearCall{gate_proj_.get(), gate, adapter.gate_proj},
-                        LinearCall{up_proj_.get(), up, adapter.up_proj}});
+             std::array{LinearCall{gate_proj_.get(), gate, rows.low_rank(TensorId::kGateProj, layer_)},
+                        LinearCall{up_proj_.get(), up, rows.low_rank(TensorId::kUpProj, layer_)}});
   ops.geglu(gate, up);
-  ops.linear({gate, rows.outlier_rows()},
-             std::array{LinearCall{down_proj_.get(), scratch.branch.view(), adapter.down_proj}});
+  ops.linear({gate, rows.outlier_rows()}, std::array{LinearCall{down_proj_.get(), scratch.branch.view(),
+                                                                rows.low_rank(TensorId::kDownProj, layer_)}});
 }
 
 std::size_t DecoderBlock::weight_bytes() const {

@@ -22,7 +22,8 @@ StepRows::StepRows(const GemmaConfig& config)
       global_{
           RopeTable(config.rope_theta_global, config.rope_factor_global, config.head_dim, config.max_context),
           {},
-          {}} {}
+          {}},
+      adapters_(config.layers) {}
 
 void StepRows::prepare(const Batch& batch) {
   groups_.clear();
@@ -41,6 +42,7 @@ void StepRows::prepare(const Batch& batch) {
     visible_local_.push_back(visible_keys(row, sliding_window_));
     visible_global_.push_back(visible_keys(row, std::size_t{row.position} + 1));
   }
+  adapters_.prepare(batch);
   for (Angles* angles : {&local_, &global_}) {
     angles->table.fill(positions_, angles->cos.resized(positions_.size(), half_head_dim_),
                        angles->sin.resized(positions_.size(), half_head_dim_));

@@ -9,6 +9,7 @@
 #include "model/batch.h"
 #include "model/config.h"
 #include "model/rope_table.h"
+#include "model/step_adapters.h"
 #include "tensor/matrix.h"
 
 namespace carat::model {
@@ -36,6 +37,10 @@ class StepRows {
         .subspan(group.first, group.count);
   }
   backend::Rotation rotation(LayerKind kind) const;
+  // What adapters add to a matrix of a layer.
+  std::span<const backend::LowRank> low_rank(TensorId id, std::size_t layer) const {
+    return adapters_.of(id, layer);
+  }
   // BOS carries outliers through the whole network, so position 0 is what a quantizing backend must not
   // round.
   std::span<const std::uint8_t> outlier_rows() const { return outlier_rows_; }
@@ -51,6 +56,7 @@ class StepRows {
   std::size_t half_head_dim_;
   Angles local_;
   Angles global_;
+  StepAdapters adapters_;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> positions_;
   std::vector<std::uint8_t> outlier_rows_;

@@ -61,7 +61,7 @@ TEST(StepRows, CausalRowsSeeTheWindowInLocalLayersAndEverythingInGlobalOnes) {
   std::vector<Row> rows;
   for (std::uint32_t position = 0; position < 20; ++position) rows.push_back(row_at(0, position));
   const std::vector<SequenceKv> sequences(1);
-  const Batch batch = {rows, sequences, nullptr, nullptr};
+  const Batch batch = {rows, sequences, nullptr};
   StepRows step(config());
   step.prepare(batch);
   expect_visible_keys(step, batch);
@@ -78,7 +78,7 @@ TEST(StepRows, RowsOfASpanSeeOneAnotherWhateverTheWindow) {
     rows.push_back(row_at(0, position, in_image ? NonCausalSpan{18, 34} : NonCausalSpan{}));
   }
   const std::vector<SequenceKv> sequences(1);
-  const Batch batch = {rows, sequences, nullptr, nullptr};
+  const Batch batch = {rows, sequences, nullptr};
   StepRows step(config());
   step.prepare(batch);
   expect_visible_keys(step, batch);
@@ -88,7 +88,7 @@ TEST(StepRows, AdjacentRowsOfOneSequenceFormAGroup) {
   const std::vector<Row> rows = {row_at(2, 7),  row_at(2, 8),  row_at(0, 0),
                                  row_at(1, 30), row_at(1, 31), row_at(1, 32)};
   const std::vector<SequenceKv> sequences(3);
-  const Batch batch = {rows, sequences, nullptr, nullptr};
+  const Batch batch = {rows, sequences, nullptr};
   StepRows step(config());
   step.prepare(batch);
   ASSERT_EQ(step.groups().size(), 3u);
@@ -108,7 +108,7 @@ TEST(StepRows, RotationsFollowTheKindOfLayer) {
   const std::vector<Row> rows = {row_at(0, 0), row_at(0, 1), row_at(1, 777)};
   const std::vector<SequenceKv> sequences(2);
   StepRows step(config());
-  step.prepare({rows, sequences, nullptr, nullptr});
+  step.prepare({rows, sequences, nullptr});
   const std::array<std::uint32_t, 3> positions = {0, 1, 777};
   const RopeTable local(1e4, 1.0, 6, 1000);  // local positions are never scaled
   const RopeTable global(1e6, 8.0, 6, 1000);
@@ -127,8 +127,8 @@ TEST(StepRows, EachStepReplacesTheLast) {
   const std::vector<Row> one = {row_at(0, 50)};
   const std::vector<SequenceKv> sequences(1);
   StepRows step(config());
-  step.prepare({many, sequences, nullptr, nullptr});
-  const Batch batch = {one, sequences, nullptr, nullptr};
+  step.prepare({many, sequences, nullptr});
+  const Batch batch = {one, sequences, nullptr};
   step.prepare(batch);
   ASSERT_EQ(step.groups().size(), 1u);
   EXPECT_EQ(step.groups()[0].count, 1u);
@@ -141,7 +141,7 @@ TEST(StepRowsDeathTest, RefusesASequenceThatIsNotThere) {
   const std::vector<Row> rows = {row_at(1, 0)};
   const std::vector<SequenceKv> sequences(1);
   StepRows step(config());
-  EXPECT_DEATH(step.prepare({rows, sequences, nullptr, nullptr}), "row.sequence");
+  EXPECT_DEATH(step.prepare({rows, sequences, nullptr}), "row.sequence");
 }
 
 }  // namespace

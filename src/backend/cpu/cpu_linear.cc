@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_linear.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/checked_math.h"
 
@@ -10,6 +11,11 @@ namespace {
 // Tasks of about this many weight bytes: small enough to balance two uneven cores, large enough that handing
 // one out costs nothing and memory is read in long runs.
 constexpr std::size_t kTaskBytes = std::size_t{64} << 10;
+
+// Rows of one tile of a low-rank addition, whose results stay in the cache until they are added, and those
+// that one task adds.
+constexpr std::size_t kLowRankRows = 64;
+constexpr std::size_t kAddedRows = 8;
 
 }  // namespace
 
@@ -25,7 +31,7 @@ void CpuLinear::run(const LinearInput& input, std::span<const LinearCall> calls)
       for (std::size_t t = 0; t < call.out.rows(); ++t)
         kernels_.add(call.out.row(t).data(), bias.data(), bias.size());
     }
-    if (call.low_rank != nullptr) add_low_rank(input, call);
+    for (const LowRank& addition : call.low_rank) add_low_rank(input.x, addition, call.out);
   }
 }
 
@@ -103,21 +109,22 @@ void CpuLinear::run_panels(const Product& product, std::size_t task, std::size_t
   }
 }
 
-// Ranks are small and rows few: two passes of scaled row sums, in order of columns and of rank.
-void CpuLinear::add_low_rank(const LinearInput& input, const LinearCall& call) {
-  const LowRank& adapter = *call.low_rank;
-  const std::size_t rank = adapter.down.rows();
-  pool_.run(input.x.rows(), [&](std::size_t t, std::size_t) {
-    std::vector<float> inner(rank, 0.0F);
-    for (std::size_t r = 0; r < rank; ++r) {
-      for (std::size_t c = 0; c < input.x.columns(); ++c) inner[r] += adapter.down(r, c) * input.x(t, c);
-    }
-    for (std::size_t row = 0; row < call.out.columns(); ++row) {
-      float sum = 0.0F;
-      for (std::size_t r = 0; r < rank; ++r) sum += adapter.up(row, r) * inner[r];
-      call.out(t, row) += adapter.scale * sum;
-    }
-  });
+// Two products of the same kernels, a tile of rows at a time: sums of a row depend on that row alone.
+void CpuLinear::add_low_rank(ConstMatrixF32 x, const LowRank& addition, MatrixF32 out) {
+  const std::size_t end = addition.first_row + addition.row_count;
+  for (std::size_t first = addition.first_row; first < end; first += kLowRankRows) {
+    const std::size_t count = std::min(kLowRankRows, end - first);
+    const MatrixF32 narrow = narrow_.resized(count, addition.down->rows());
+    const MatrixF32 added = added_.resized(count, addition.up->rows());
+    multiply({x.slice_rows(first, count), {}}, std::array{LinearCall{addition.down, narrow}});
+    multiply({narrow, {}}, std::array{LinearCall{addition.up, added}});
+    const MatrixF32 rows = out.slice_rows(first, count);
+    pool_.run(ceil_div(count, kAddedRows), [&](std::size_t task, std::size_t) {
+      for (std::size_t t = task * kAddedRows; t < std::min(count, (task + 1) * kAddedRows); ++t) {
+        kernels_.add_scaled(rows.row(t).data(), added.row(t).data(), addition.scale, rows.columns());
+      }
+    });
+  }
 }
 
 }  // namespace carat::backend

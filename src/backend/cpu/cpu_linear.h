@@ -31,7 +31,7 @@ class CpuLinear {
 
   void multiply(const LinearInput& input, std::span<const LinearCall> calls);
   void run_panels(const Product& product, std::size_t task, std::size_t thread);
-  void add_low_rank(const LinearInput& input, const LinearCall& call);
+  void add_low_rank(ConstMatrixF32 x, const LowRank& addition, MatrixF32 out);
 
   const kernels::Kernels& kernels_;
   parallel::ThreadPool& pool_;
@@ -41,6 +41,8 @@ class CpuLinear {
   std::vector<Product> products_;
   std::vector<tensor::OwnedMatrixF32> second_terms_;  // per product
   std::vector<HugeBuffer> scratch_;                   // per thread
+  tensor::OwnedMatrixF32 narrow_;                     // [rows of a low-rank tile, rank]
+  tensor::OwnedMatrixF32 added_;                      // [rows of a low-rank tile, rows of the layer]
 };
 
 }  // namespace carat::backend

@@ -23,27 +23,29 @@ double dot(std::span<const float> a, std::span<const float> b) {
 
 }  // namespace
 
-void linear(ConstMatrixF32 x, ConstMatrixF32 weight, std::span<const float> bias, const LowRank* low_rank,
-            MatrixF32 out) {
+void linear(ConstMatrixF32 x, ConstMatrixF32 weight, std::span<const float> bias, MatrixF32 out) {
   CARAT_CHECK(x.columns() == weight.columns());
   CARAT_CHECK(out.rows() == x.rows() && out.columns() == weight.rows());
   CARAT_CHECK(bias.empty() || bias.size() == weight.rows());
-  const std::size_t rank = low_rank == nullptr ? 0 : low_rank->down.rows();
-  if (low_rank != nullptr) {
-    CARAT_CHECK(low_rank->down.columns() == weight.columns());
-    CARAT_CHECK(low_rank->up.rows() == weight.rows() && low_rank->up.columns() == rank);
-  }
-
-  std::vector<double> narrow(x.rows() * rank);  // down x, [tokens, rank]
-  for (std::size_t t = 0; t < x.rows(); ++t) {
-    for (std::size_t k = 0; k < rank; ++k) narrow[t * rank + k] = dot(x.row(t), low_rank->down.row(k));
-  }
   for (std::size_t r = 0; r < weight.rows(); ++r) {  // the outer loop: weights are what is large
     for (std::size_t t = 0; t < x.rows(); ++t) {
       double sum = dot(x.row(t), weight.row(r));
       if (!bias.empty()) sum += bias[r];
-      for (std::size_t k = 0; k < rank; ++k) {
-        sum += static_cast<double>(low_rank->scale) * low_rank->up(r, k) * narrow[t * rank + k];
+      out(t, r) = static_cast<float>(sum);
+    }
+  }
+}
+
+void add_low_rank(ConstMatrixF32 x, ConstMatrixF32 down, ConstMatrixF32 up, float scale, MatrixF32 out) {
+  CARAT_CHECK(down.columns() == x.columns() && up.columns() == down.rows());
+  CARAT_CHECK(out.rows() == x.rows() && out.columns() == up.rows());
+  std::vector<double> narrow(down.rows());  // down x[t]
+  for (std::size_t t = 0; t < x.rows(); ++t) {
+    for (std::size_t k = 0; k < narrow.size(); ++k) narrow[k] = dot(x.row(t), down.row(k));
+    for (std::size_t r = 0; r < up.rows(); ++r) {
+      double sum = out(t, r);
+      for (std::size_t k = 0; k < narrow.size(); ++k) {
+        sum += static_cast<double>(scale) * up(r, k) * narrow[k];
       }
       out(t, r) = static_cast<float>(sum);
     }

@@ -13,9 +13,9 @@ TEST(ReferenceLinear, MultipliesByTheTransposeAndAddsTheBias) {
   const std::array<float, 12> w = {1, 0, 0, 0, 1, -1, 2, 2, 2, 0.5F, 0, 0.25F};  // [4, 3]
   const std::array<float, 4> bias = {10, 0, -1, 0.5F};
   std::array<float, 8> out{};
-  linear({x.data(), 2, 3}, {w.data(), 4, 3}, bias, nullptr, {out.data(), 2, 4});
+  linear({x.data(), 2, 3}, {w.data(), 4, 3}, bias, {out.data(), 2, 4});
   EXPECT_EQ(out, (std::array<float, 8>{11, -1, 11, 1.75F, 9, -4, 5, 1}));
-  linear({x.data(), 2, 3}, {w.data(), 4, 3}, {}, nullptr, {out.data(), 2, 4});
+  linear({x.data(), 2, 3}, {w.data(), 4, 3}, {}, {out.data(), 2, 4});
   EXPECT_EQ(out, (std::array<float, 8>{1, -1, 12, 1.25F, -1, -4, 6, 0.5F}));
 }
 
@@ -24,7 +24,7 @@ TEST(ReferenceLinear, SumsInF64) {
   const std::array<float, 3> x = {0x1p24F, 1, -0x1p24F};
   const std::array<float, 3> ones = {1, 1, 1};
   float out = 0;
-  linear({x.data(), 1, 3}, {ones.data(), 1, 3}, {}, nullptr, {&out, 1, 1});
+  linear({x.data(), 1, 3}, {ones.data(), 1, 3}, {}, {&out, 1, 1});
   EXPECT_EQ(out, 1.0F);
 }
 
@@ -33,10 +33,10 @@ TEST(ReferenceLinear, AddsTheLowRankProduct) {
   const std::array<float, 6> w = {0, 0, 1, 0, 0, 1};   // [3, 2]
   const std::array<float, 4> down = {1, 1, 1, -1};     // [2, 2]: (8, -2)
   const std::array<float, 6> up = {1, 0, 0, 1, 1, 2};  // [3, 2]: (8, -2, 4)
-  const LowRank low_rank{{down.data(), 2, 2}, {up.data(), 3, 2}, 0.5F};
   const std::array<float, 3> bias = {100, 0, 0};
   std::array<float, 3> out{};
-  linear({x.data(), 1, 2}, {w.data(), 3, 2}, bias, &low_rank, {out.data(), 1, 3});
+  linear({x.data(), 1, 2}, {w.data(), 3, 2}, bias, {out.data(), 1, 3});
+  add_low_rank({x.data(), 1, 2}, {down.data(), 2, 2}, {up.data(), 3, 2}, 0.5F, {out.data(), 1, 3});
   EXPECT_EQ(out, (std::array<float, 3>{104, 2, 7}));
 }
 
@@ -49,7 +49,7 @@ TEST(ReferenceLinear, TakesTheVisionTowersRowLength) {
     w[c] = c % 2 == 0 ? 1.0F : -1.0F;
   }
   float out = 0;
-  linear({x.data(), 1, kColumns}, {w.data(), 1, kColumns}, {}, nullptr, {&out, 1, 1});
+  linear({x.data(), 1, kColumns}, {w.data(), 1, kColumns}, {}, {&out, 1, 1});
   EXPECT_EQ(out, -2152.0F);  // kColumns / 2 pairs of c - (c + 1)
 }
 
@@ -57,7 +57,7 @@ TEST(ReferenceLinear, HonoursStrides) {
   const std::array<float, 6> x = {1, 2, -9, 3, 4, -9};
   const std::array<float, 4> w = {1, 1, 7, 7};
   std::array<float, 4> out = {-1, -1, -1, -1};
-  linear({x.data(), 2, 2, 3}, {w.data(), 1, 2, 4}, {}, nullptr, {out.data(), 2, 1, 2});
+  linear({x.data(), 2, 2, 3}, {w.data(), 1, 2, 4}, {}, {out.data(), 2, 1, 2});
   EXPECT_EQ(out, (std::array<float, 4>{3, -1, 7, -1}));
 }
 

@@ -11,9 +11,12 @@
 namespace carat::backend::reference {
 
 // out [tokens, rows] = x [tokens, columns] weight^T + bias, where weight is [rows, columns] and bias empty or
-// [rows], plus low_rank's addition where it is not null.
-void linear(ConstMatrixF32 x, ConstMatrixF32 weight, std::span<const float> bias, const LowRank* low_rank,
-            MatrixF32 out);
+// [rows].
+void linear(ConstMatrixF32 x, ConstMatrixF32 weight, std::span<const float> bias, MatrixF32 out);
+
+// out [tokens, rows] += scale * x [tokens, columns] down^T up^T, where down is [rank, columns] and up
+// [rows, rank].
+void add_low_rank(ConstMatrixF32 x, ConstMatrixF32 down, ConstMatrixF32 up, float scale, MatrixF32 out);
 
 void embed(ConstMatrixF32 table, std::span<const std::int32_t> ids, float scale, MatrixF32 out);
 

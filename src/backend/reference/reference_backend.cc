@@ -94,7 +94,12 @@ class ReferenceBackend final : public Backend {
   void linear(const LinearInput& input, std::span<const LinearCall> calls) override {
     for (const LinearCall& call : calls) {
       const ReferenceLinear& weights = own(*call.weights);
-      reference::linear(input.x, weights.weight(), weights.bias(), call.low_rank, call.out);
+      reference::linear(input.x, weights.weight(), weights.bias(), call.out);
+      for (const LowRank& addition : call.low_rank) {
+        reference::add_low_rank(input.x.slice_rows(addition.first_row, addition.row_count),
+                                own(*addition.down).weight(), own(*addition.up).weight(), addition.scale,
+                                call.out.slice_rows(addition.first_row, addition.row_count));
+      }
     }
   }
 

@@ -34,8 +34,8 @@ TEST(ReferenceBackend, PacksAndMultiplies) {
   const std::array<float, 3> x = {1, 1, -1};
   std::array<float, 2> out{};
   std::array<float, 2> again{};
-  const std::array calls = {LinearCall{linear->get(), {out.data(), 1, 2}, nullptr},
-                            LinearCall{linear->get(), {again.data(), 1, 2}, nullptr}};
+  const std::array calls = {LinearCall{linear->get(), {out.data(), 1, 2}},
+                            LinearCall{linear->get(), {again.data(), 1, 2}}};
   backend->linear({{x.data(), 1, 3}, {}}, calls);
   EXPECT_EQ(out, (std::array<float, 2>{0.5F, 2.5F}));
   EXPECT_EQ(again, out);
