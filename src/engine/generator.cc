@@ -146,7 +146,9 @@ Result<> Generator::run(const PromptTokens& tokens, std::size_t end, model::RowO
   append_rows(tokens, begin, end, model_.model->config().d_model, rows_);
   rows_.back().output = last_output;
   const model::SequenceKv view = sequence_.view();
-  const model::Batch batch{.rows = rows_, .sequences = {&view, 1}, .geometry = &pool_.geometry()};
+  const model::AdapterList adapters = adapters_;
+  const model::Batch batch{
+      .rows = rows_, .sequences = {&view, 1}, .geometry = &pool_.geometry(), .adapters = {&adapters, 1}};
   CARAT_TRY_VOID(model_.model->forward(batch, stop, output_));
   sequence_.advance(end - begin);
   return {};
@@ -190,7 +192,10 @@ void Generator::remember(const PromptTokens& prompt, std::size_t end) {
 Result<GenerationResult> Generator::generate(const prompt::GenerationRequest& request, const EventSink& sink,
                                              const std::stop_token& stop) {
   CARAT_TRY_VOID(prompt::validate(request.sampling, mask_.vocabulary()));
+  CARAT_TRY(std::vector<model::WeightedAdapter> adapters, model_.adapters.resolve(request.adapters));
   CARAT_TRY(PromptTokens prompt, encode(request));
+  if (adapters != adapters_) clear();  // keys and values of other adapters are of no use
+  adapters_ = std::move(adapters);
   auto result = answer(prompt, request.sampling, sink, stop);
   if (!result) clear();  // what the cache holds may be the reason
   return result;

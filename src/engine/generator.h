@@ -89,7 +89,8 @@ struct GenerationResult {
 };
 
 // Generates the answers of one conversation after the other. Keeps the keys and values of the last one, so
-// that a prompt that begins like it is read only from where it differs. One caller at a time.
+// that a prompt with the same adapters that begins like it is read only from where it differs. One caller at
+// a time.
 class Generator {
  public:
   // kUsage when an option is zero or the context is longer than the model's, kDoesNotFit when it could need
@@ -98,10 +99,10 @@ class Generator {
                                                    const Clock& clock);
 
   // Reads the prompt and generates one answer. A prompt starts with exactly one BOS, whether its pieces bring
-  // one or not. Events arrive on the calling thread. kUsage for sampling parameters out of range and for
-  // images that the model cannot see; kFailed for a prompt that leaves no room for an answer (nothing is ever
-  // cut), or when the model computes no number. A requested stop is no error: the result holds what there is,
-  // and the cache stays usable.
+  // one or not. Events arrive on the calling thread. kUsage for sampling parameters out of range, for
+  // images that the model cannot see and for adapters that it does not have; kFailed for a prompt that leaves
+  // no room for an answer (nothing is ever cut), or when the model computes no number. A requested stop is no
+  // error: the result holds what there is, and the cache stays usable.
   Result<GenerationResult> generate(const prompt::GenerationRequest& request, const EventSink& sink,
                                     const std::stop_token& stop);
 
@@ -135,7 +136,8 @@ class Generator {
   TokenMask mask_;
   KvPool pool_;
   KvSequence sequence_;
-  std::optional<ImageReader> images_;  // none: the model is text-only
+  std::optional<ImageReader> images_;             // none: the model is text-only
+  std::vector<model::WeightedAdapter> adapters_;  // that the keys and values in the cache were computed with
   PromptTokens cached_;  // what the KV cache holds, [sequence_.length()], without images and soft tokens
   std::vector<model::Row> rows_;  // scratch
   model::BatchOutput output_;     // of the latest run

@@ -1,5 +1,6 @@
 #include "engine/load_model.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <variant>
@@ -31,6 +32,9 @@ Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
                                                 const model::LoadProgress& progress,
                                                 const std::stop_token& stop, const LoadOptions& options) {
   CARAT_TRY(model::Checkpoint checkpoint, model::Checkpoint::open(path, options.checkpoint));
+  for (const AdapterToLoad& adapter : options.adapters) {
+    CARAT_TRY_VOID(adapter.file.check_base(checkpoint.config(), display_name(checkpoint)));
+  }
   if (options.admit) CARAT_TRY_VOID(options.admit(checkpoint));
   auto loaded = std::make_unique<LoadedModel>();
   loaded->path = path;
@@ -40,6 +44,14 @@ Result<std::unique_ptr<LoadedModel>> load_model(const std::string& path,
   CARAT_TRY(loaded->tokenizer, load_tokenizer(checkpoint));
   loaded->backend = std::move(backend);
   CARAT_TRY(loaded->model, model::Model::load(checkpoint, *loaded->backend, progress, stop));
+  for (const AdapterToLoad& adapter : options.adapters) {
+    CARAT_TRY(std::string id, loaded->adapters.add(adapter.file, checkpoint.config(), *loaded->backend));
+    if (std::ranges::count(loaded->default_adapters, id, &prompt::AdapterUse::id) > 0) {
+      return fail(ErrorKind::kUsage, "{}: this adapter is named twice: give it one weight",
+                  adapter.file.path());
+    }
+    loaded->default_adapters.push_back({std::move(id), adapter.weight});
+  }
   loaded->vision_remark = checkpoint.vision_remark();
   if (checkpoint.vision() != nullptr) {
     loaded->vision =

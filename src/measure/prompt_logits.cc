@@ -23,6 +23,9 @@ Result<> prompt_logits(engine::LoadedModel& model, const engine::PromptTokens& p
     longest = std::max(longest, end - begin);
     begin = end;
   }
+  CARAT_TRY(const std::vector<model::WeightedAdapter> weighted,
+            model.adapters.resolve(model.default_adapters));
+  const model::AdapterList adapters = weighted;
   engine::KvPool pool(geometry,
                       model::sequence_capacity(geometry, {.context_length = size, .step_rows = longest}));
   engine::KvSequence sequence(pool, /*rollback_tokens=*/0);
@@ -36,8 +39,9 @@ Result<> prompt_logits(engine::LoadedModel& model, const engine::PromptTokens& p
     engine::append_rows(prompt, begin, end, config.d_model, rows);
     for (model::Row& row : rows) row.output = model::RowOutput::kLogits;
     const model::SequenceKv view = sequence.view();
-    CARAT_TRY_VOID(
-        model.model->forward({.rows = rows, .sequences = {&view, 1}, .geometry = &geometry}, stop, output));
+    CARAT_TRY_VOID(model.model->forward(
+        {.rows = rows, .sequences = {&view, 1}, .geometry = &geometry, .adapters = {&adapters, 1}}, stop,
+        output));
     sequence.advance(end - begin);
     CARAT_TRY_VOID(take(output.logits));
   }

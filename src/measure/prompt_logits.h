@@ -16,9 +16,10 @@ namespace carat::measure {
 // Takes the logits of the next positions, [rows][vocabulary]; an error ends the run.
 using TakeLogits = std::function<Result<>(std::span<const std::vector<float>> rows)>;
 
-// The logits of every position of a prompt whose images were read, `chunk` positions a step, or as many as an
-// image has. They do not depend on the chunk. kFailed when the model's context is shorter than the prompt,
-// kDoesNotFit when the KV cache cannot be allocated, kInterrupted when `stop` is requested.
+// The logits of every position of a prompt whose images were read, with the model's default adapters, `chunk`
+// positions a step, or as many as an image has. They do not depend on the chunk. kFailed when the model's
+// context is shorter than the prompt, kDoesNotFit when the KV cache cannot be allocated, kInterrupted when
+// `stop` is requested.
 Result<> prompt_logits(engine::LoadedModel& model, const engine::PromptTokens& prompt, tensor::KvType kv_type,
                        std::size_t chunk, const std::stop_token& stop, const TakeLogits& take);
 

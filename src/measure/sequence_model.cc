@@ -13,8 +13,12 @@ namespace {
 
 class EngineSequence final : public SequenceModel {
  public:
-  EngineSequence(model::Model& model, const model::KvGeometry& geometry, const model::KvCapacity& capacity)
-      : model_(model), pool_(geometry, capacity), sequence_(pool_, /*rollback_tokens=*/0) {}
+  EngineSequence(model::Model& model, const model::KvGeometry& geometry, const model::KvCapacity& capacity,
+                 std::vector<model::WeightedAdapter> adapters)
+      : model_(model),
+        adapters_(std::move(adapters)),
+        pool_(geometry, capacity),
+        sequence_(pool_, /*rollback_tokens=*/0) {}
 
   void reset() override { sequence_.truncate(0); }
 
@@ -35,6 +39,8 @@ class EngineSequence final : public SequenceModel {
     batch.rows = rows_;
     batch.sequences = sequences;
     batch.geometry = &pool_.geometry();
+    const model::AdapterList adapters = adapters_;
+    batch.adapters = {&adapters, 1};
     CARAT_TRY_VOID(model_.forward(batch, stop, output_));
     sequence_.advance(tokens.size());
     return std::span<const std::vector<float>>(output_.logits);
@@ -42,6 +48,7 @@ class EngineSequence final : public SequenceModel {
 
  private:
   model::Model& model_;
+  std::vector<model::WeightedAdapter> adapters_;
   engine::KvPool pool_;
   engine::KvSequence sequence_;
   std::vector<model::Row> rows_;
@@ -60,7 +67,9 @@ Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& 
   const model::KvGeometry geometry(config, kv_type);
   const model::KvLimits limits = {.context_length = max_tokens,
                                   .step_rows = std::min(max_tokens, kPrefillTokens)};
-  return std::make_unique<EngineSequence>(*model.model, geometry, model::sequence_capacity(geometry, limits));
+  CARAT_TRY(std::vector<model::WeightedAdapter> adapters, model.adapters.resolve(model.default_adapters));
+  return std::make_unique<EngineSequence>(*model.model, geometry, model::sequence_capacity(geometry, limits),
+                                          std::move(adapters));
 }
 
 }  // namespace carat::measure

@@ -32,8 +32,8 @@ class SequenceModel {
 // Prefill goes through the model in batches of this many tokens, as peers' benches do (their -ub).
 inline constexpr std::size_t kPrefillTokens = 512;
 
-// A sequence of at most `max_tokens` over a loaded model, which must outlive it. kDoesNotFit when the KV
-// cache cannot be allocated, kUsage when the model's context is shorter.
+// A sequence of at most `max_tokens` over a loaded model, which must outlive it, and its default adapters.
+// kDoesNotFit when the KV cache cannot be allocated, kUsage when the model's context is shorter.
 Result<std::unique_ptr<SequenceModel>> make_sequence_model(engine::LoadedModel& model, std::size_t max_tokens,
                                                            tensor::KvType kv_type = tensor::KvType::kF16);
 

@@ -148,10 +148,11 @@ Result<AdapterConfig> adapter_config_from_peft(std::string_view text, const std:
 
 Result<AdapterConfig> adapter_config_from_gguf(const formats::GgufFile& gguf) {
   const auto expect = [&gguf](std::string_view key, std::string_view expected) -> Result<> {
-    CARAT_TRY(const std::string found, gguf.get_string(key));
+    CARAT_TRY(const auto found, gguf.find_string(key));
     if (found == expected) return {};
-    return fail(ErrorKind::kInvalidModel, "{}: {}: expected '{}', found '{}'", gguf.name(), key, expected,
-                found);
+    return fail(ErrorKind::kInvalidModel,
+                "{}: this is no LoRA adapter of a Gemma 3 model: {}: expected '{}', found '{}'", gguf.name(),
+                key, expected, found.value_or(""));
   };
   CARAT_TRY_VOID(expect("general.type", "adapter"));
   CARAT_TRY_VOID(expect("adapter.type", "lora"));

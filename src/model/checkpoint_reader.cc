@@ -58,6 +58,12 @@ Result<Checkpoint> CheckpointReader::open() {
 
 Result<> CheckpointReader::open_gguf_model() {
   CARAT_TRY(checkpoint_.gguf_, formats::open_gguf(checkpoint_.path_));
+  const auto type = checkpoint_.gguf_->find_string("general.type");
+  if (type && *type == "adapter") {
+    return fail(ErrorKind::kInvalidModel,
+                "{}: this is an adapter and no model: name it with --lora, and its model with -m",
+                checkpoint_.path_);
+  }
   CARAT_TRY(checkpoint_.config_, config_from_gguf(*checkpoint_.gguf_));
   CARAT_TRY(checkpoint_.chat_template_, checkpoint_.gguf_->find_string("tokenizer.chat_template"));
   checkpoint_.directory_ = checkpoint_.gguf_->tensors();

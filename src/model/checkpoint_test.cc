@@ -212,5 +212,12 @@ TEST_F(CheckpointTest, ChatTemplatesOfAFolder) {
   EXPECT_TRUE(checkpoint->config().instruction_tuned);
 }
 
+TEST_F(CheckpointTest, AnAdapterIsNoModel) {
+  TinyModel adapter;
+  adapter.add = [](formats::GgufWriter& writer) { writer.set_string("general.type", "adapter"); };
+  EXPECT_TRUE(is_error(Checkpoint::open(folder_.write("a.gguf", adapter.gguf())), ErrorKind::kInvalidModel,
+                       {"a.gguf", "--lora"}));
+}
+
 }  // namespace
 }  // namespace carat::model

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "prompt/adapter_use.h"
 #include "prompt/piece.h"
 #include "prompt/sampling_params.h"
 
@@ -12,6 +13,7 @@ namespace carat::prompt {
 struct GenerationRequest {
   std::vector<Piece> prompt;
   SamplingParams sampling;
+  std::vector<AdapterUse> adapters = {};  // applied together, in this order
 };
 
 }  // namespace carat::prompt

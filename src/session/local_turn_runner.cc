@@ -14,6 +14,7 @@ Result<engine::GenerationResult> LocalTurnRunner::answer(std::span<const prompt:
   prompt::GenerationRequest request;
   CARAT_TRY(request.prompt, chat::render(style_, messages));
   request.sampling = sampling;
+  request.adapters = model_.default_adapters;
   for (std::string& text : chat::stop_strings(style_)) request.sampling.stop.push_back(std::move(text));
   return generator_.generate(request, sink, stop);
 }

@@ -7,7 +7,7 @@
 
 namespace carat::session {
 
-// Turns of a model in this process.
+// Turns of a model in this process, with the adapters that were loaded with it.
 class LocalTurnRunner final : public TurnRunner {
  public:
   // The model and the generator must outlive this object; the generator is of that model.
