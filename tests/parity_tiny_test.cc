@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -21,29 +20,6 @@ constexpr double kTolerance = 1e-4;  // f32 against f32: relative to the largest
 constexpr double kScoreSpread = 4.0;
 
 std::string folder_of(const std::string& model) { return test_fixture("tiny_models/") + model; }
-
-struct Expected {
-  std::vector<TokenId> ids;
-  Logits logits;
-};
-
-// expected.bin: u32 tokens, u32 vocabulary, ids, logits.
-Expected read_expected(const std::string& model) {
-  const auto bytes = read_file(folder_of(model) + "/expected.bin");
-  std::uint32_t sizes[2] = {};
-  if (bytes.size() < sizeof sizes) return {};
-  std::memcpy(sizes, bytes.data(), sizeof sizes);
-  Expected expected;
-  expected.ids.resize(sizes[0]);
-  expected.logits.vocab = sizes[1];
-  expected.logits.values.resize(std::size_t{sizes[0]} * sizes[1]);
-  const std::size_t id_bytes = expected.ids.size() * sizeof(TokenId);
-  const std::size_t logit_bytes = expected.logits.values.size() * sizeof(float);
-  EXPECT_EQ(bytes.size(), sizeof sizes + id_bytes + logit_bytes);
-  std::memcpy(expected.ids.data(), bytes.data() + sizeof sizes, id_bytes);
-  std::memcpy(expected.logits.values.data(), bytes.data() + sizeof sizes + id_bytes, logit_bytes);
-  return expected;
-}
 
 std::vector<std::string> model_names() {
   return {"wide_heads", "narrow_heads", "seven_layers", "scalar_of_27b", "wrapped", "odd_sizes", "chat"};
@@ -78,7 +54,7 @@ class TinyModelTest : public testing::TestWithParam<std::tuple<std::string, std:
 
 TEST_P(TinyModelTest, LogitsOfEveryPositionAgreeWithTransformersInAnyChunks) {
   if (!on_reference()) CARAT_SKIP_WITHOUT_LEVEL(backend_name());
-  const Expected expected = read_expected(model_name());
+  const Expected expected = read_expected(folder_of(model_name()) + "/expected.bin");
   const Loaded loaded = load_model();
   ASSERT_NE(loaded.model, nullptr);
   ASSERT_GT(expected.ids.size(), loaded.model->config().sliding_window);

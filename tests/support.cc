@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <deque>
 #include <fstream>
 #include <iterator>
@@ -49,6 +50,23 @@ Loaded load_cpu(const std::string& path, const backend::CpuOptions& options) {
   return load(path, std::move(*backend));
 }
 
+Expected read_expected(const std::string& path) {
+  const auto bytes = read_file(path);
+  std::uint32_t sizes[2] = {};
+  if (bytes.size() < sizeof sizes) return {};
+  std::memcpy(sizes, bytes.data(), sizeof sizes);
+  Expected expected;
+  expected.ids.resize(sizes[0]);
+  expected.logits.vocab = sizes[1];
+  expected.logits.values.resize(std::size_t{sizes[0]} * sizes[1]);
+  const std::size_t id_bytes = expected.ids.size() * sizeof(TokenId);
+  const std::size_t logit_bytes = expected.logits.values.size() * sizeof(float);
+  EXPECT_EQ(bytes.size(), sizeof sizes + id_bytes + logit_bytes);
+  std::memcpy(expected.ids.data(), bytes.data() + sizeof sizes, id_bytes);
+  std::memcpy(expected.logits.values.data(), bytes.data() + sizeof sizes + id_bytes, logit_bytes);
+  return expected;
+}
+
 void run_together(model::Model& model, tensor::KvType kv, std::span<const Sequence> sequences,
                   const Wants& wants, const Take& take) {
   const model::KvGeometry geometry(model.config(), kv);
@@ -70,6 +88,7 @@ void run_together(model::Model& model, tensor::KvType kv, std::span<const Sequen
   while (true) {
     std::vector<model::Row> rows;
     std::vector<model::SequenceKv> views;
+    std::vector<model::AdapterList> adapters;
     std::vector<Place> wanted;
     std::vector<std::pair<engine::KvSequence*, std::size_t>> advances;
     for (std::size_t s = 0; s < sequences.size(); ++s) {
@@ -90,6 +109,7 @@ void run_together(model::Model& model, tensor::KvType kv, std::span<const Sequen
         rows.push_back(row);
       }
       views.push_back(caches[s].view());
+      adapters.emplace_back(sequences[s].adapters);
       advances.emplace_back(&caches[s], count);
     }
     if (rows.empty()) return;
@@ -97,6 +117,7 @@ void run_together(model::Model& model, tensor::KvType kv, std::span<const Sequen
     batch.rows = rows;
     batch.sequences = views;
     batch.geometry = &geometry;
+    batch.adapters = adapters;
     model::BatchOutput output;
     const auto done = model.forward(batch, {}, output);
     ASSERT_TRUE(done) << done.error().message;
@@ -120,8 +141,9 @@ std::vector<Logits> logits_together(model::Model& model, tensor::KvType kv,
   return all;
 }
 
-Logits logits_alone(model::Model& model, tensor::KvType kv, std::span<const TokenId> ids, std::size_t chunk) {
-  const Sequence sequence{{ids.begin(), ids.end()}, chunk};
+Logits logits_alone(model::Model& model, tensor::KvType kv, std::span<const TokenId> ids, std::size_t chunk,
+                    model::AdapterList adapters) {
+  const Sequence sequence{{ids.begin(), ids.end()}, chunk, {adapters.begin(), adapters.end()}};
   return std::move(logits_together(model, kv, {&sequence, 1}).front());
 }
 

@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/cpu_backend.h"
 #include "base/token_id.h"
+#include "model/batch.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 #include "tensor/kv_block.h"
@@ -36,10 +37,19 @@ backend::CpuOptions cpu_options(const std::string& level, std::size_t threads,
                                 bool exact_activations = false);
 Loaded load_cpu(const std::string& path, const backend::CpuOptions& options);
 
+// What a reference gave for one sequence.
+struct Expected {
+  std::vector<TokenId> ids;
+  Logits logits;
+};
+// A file of u32 tokens, u32 vocabulary, ids, logits of every position. Failures fail the test.
+Expected read_expected(const std::string& path);
+
 // One sequence and how many rows it takes part with in each step.
 struct Sequence {
   std::vector<TokenId> ids;
   std::size_t chunk = 1;
+  std::vector<model::WeightedAdapter> adapters = {};
 };
 
 // Runs sequences side by side until all are done; a step holds the next chunk of each. `wants` says which
@@ -52,7 +62,8 @@ void run_together(model::Model& model, tensor::KvType kv, std::span<const Sequen
 // The logits of every position of every sequence.
 std::vector<Logits> logits_together(model::Model& model, tensor::KvType kv,
                                     std::span<const Sequence> sequences);
-Logits logits_alone(model::Model& model, tensor::KvType kv, std::span<const TokenId> ids, std::size_t chunk);
+Logits logits_alone(model::Model& model, tensor::KvType kv, std::span<const TokenId> ids, std::size_t chunk,
+                    model::AdapterList adapters = {});
 
 // Largest |actual - expected| over largest |expected|; infinite when a value is not finite or sizes differ.
 double relative_difference(const Logits& actual, const Logits& expected);

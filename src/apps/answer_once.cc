@@ -71,7 +71,8 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question, en
   if (question.raw) {
     std::vector<prompt::Piece> pieces(images.begin(), images.end());
     pieces.emplace_back(prompt::PlainText{question.prompt});
-    return generator.generate({std::move(pieces), question.sampling}, sink, printer.stop_token());
+    return generator.generate({std::move(pieces), question.sampling, model.default_adapters}, sink,
+                              printer.stop_token());
   }
   std::vector<Message> messages;
   const std::string system = runtime.settings.text(config::Setting::kSystem);
@@ -87,7 +88,8 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question, en
 }  // namespace
 
 Result<> answer_once(Runtime& runtime, const Question& question) {
-  CARAT_TRY(const auto model, open_model(runtime, {.sees_images = !question.images.empty()}));
+  CARAT_TRY(const auto model,
+            open_model(runtime, {.adapters = question.adapters, .sees_images = !question.images.empty()}));
   CARAT_TRY(const auto generator, make_generator(runtime, *model));
   AnswerPrinter printer(runtime, !question.json);
   CARAT_TRY(const GenerationResult result, generate(runtime, question, *model, *generator, printer));

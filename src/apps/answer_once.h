@@ -16,6 +16,7 @@ struct Question {
   bool raw = false;                      // continue the prompt, no style
   std::vector<std::string> images = {};  // files, shown before the prompt
   bool pan_and_scan = false;
+  std::vector<std::string> adapters = {};  // of --lora
 };
 
 // Loads the model and prints the answer. Ctrl-C while it is generated: prints what there is, then

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "apps/commands.h"
+#include "apps/lora_option.h"
 #include "apps/open_model.h"
 #include "measure/bench.h"
 #include "measure/bench_report.h"
@@ -27,6 +29,7 @@ std::size_t longest_sequence(const measure::BenchOptions& bench) {
 void add_bench_command(CommandLine& line) {
   struct Options {
     measure::BenchOptions bench;
+    std::vector<std::string> adapters;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
@@ -34,6 +37,7 @@ void add_bench_command(CommandLine& line) {
       "bench", "Time prefill and decode beside this machine's limits.",
       {config::SettingGroup::kModel, config::SettingGroup::kKvType}, [options](Runtime& runtime) -> Result<> {
         CARAT_TRY(const auto model, open_model(runtime, {.context_length = longest_sequence(options->bench),
+                                                         .adapters = options->adapters,
                                                          .sees_images = false}));
         options->bench.threads = thread_count(runtime);
         options->bench.kv_type = kv_type(runtime);
@@ -59,6 +63,7 @@ void add_bench_command(CommandLine& line) {
   command.add_option("-r,--repetitions", bench.repetitions, "runs of each test")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  add_lora_option(command, options->adapters);
   command.add_flag("--json", options->json, "print a JSON list");
 }
 

@@ -1,10 +1,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apps/answer_once.h"
 #include "apps/commands.h"
 #include "apps/load_image.h"
+#include "apps/lora_option.h"
 #include "apps/open_model.h"
 #include "apps/terminal_console.h"
 #include "session/local_turn_runner.h"
@@ -42,8 +44,8 @@ terminal::LoadImage image_loader(const engine::LoadedModel& model) {
   };
 }
 
-Result<> chat_on_terminal(Runtime& runtime) {
-  CARAT_TRY(const auto model, open_model(runtime));
+Result<> chat_on_terminal(Runtime& runtime, const std::vector<std::string>& adapters) {
+  CARAT_TRY(const auto model, open_model(runtime, {.adapters = adapters}));
   CARAT_TRY(const auto generator, make_generator(runtime, *model));
   const chat::PromptStyle style = prompt_style(runtime, *model);
   session::LocalTurnRunner runner(*model, *generator, style);
@@ -56,26 +58,30 @@ Result<> chat_on_terminal(Runtime& runtime) {
 }
 
 // Without a terminal there is nobody to talk with: what comes on standard input is one message.
-Result<> answer_input(Runtime& runtime) {
+Result<> answer_input(Runtime& runtime, const std::vector<std::string>& adapters) {
   CARAT_TRY(std::string prompt, read_text_from_input(runtime));
   if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
     prompt = kDemonstration;
     note(fmt::format("standard input is empty; for a demonstration: {}", prompt));
   }
-  return answer_once(runtime,
-                     {.prompt = std::move(prompt), .sampling = terminal::sampling_params(runtime.settings)});
+  return answer_once(runtime, {.prompt = std::move(prompt),
+                               .sampling = terminal::sampling_params(runtime.settings),
+                               .adapters = adapters});
 }
 
 }  // namespace
 
 void add_chat_command(CommandLine& line) {
-  line.add("chat", "Chat on the terminal; without one, answer standard input.",
-           {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kPrompt,
-            SettingGroup::kSampling},
-           [](Runtime& runtime) {
-             const bool interactive = input_is_terminal() && output_is_terminal();
-             return interactive ? chat_on_terminal(runtime) : answer_input(runtime);
-           });
+  auto adapters = std::make_shared<std::vector<std::string>>();
+  CLI::App& command =
+      line.add("chat", "Chat on the terminal; without one, answer standard input.",
+               {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kPrompt,
+                SettingGroup::kSampling},
+               [adapters](Runtime& runtime) {
+                 const bool interactive = input_is_terminal() && output_is_terminal();
+                 return interactive ? chat_on_terminal(runtime, *adapters) : answer_input(runtime, *adapters);
+               });
+  add_lora_option(command, *adapters);
 }
 
 }  // namespace carat::apps

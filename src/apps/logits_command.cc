@@ -10,6 +10,7 @@
 
 #include "apps/commands.h"
 #include "apps/load_image.h"
+#include "apps/lora_option.h"
 #include "apps/npy_file.h"
 #include "apps/open_model.h"
 #include "engine/image_reader.h"
@@ -26,6 +27,7 @@ struct LogitsOptions {
   std::string tokens;
   std::string out;
   std::vector<std::string> images;
+  std::vector<std::string> adapters;
   bool pan_and_scan = false;
   std::size_t chunk = 64;  // 64 rows of 262,144 logits are 64 MiB
 };
@@ -88,6 +90,7 @@ Result<> write_logits(Runtime& runtime, const LogitsOptions& options) {
   }
   CARAT_TRY(const auto model, open_model(runtime, {.context_length = options.chunk,
                                                    .logit_rows = options.chunk,
+                                                   .adapters = options.adapters,
                                                    .sees_images = !options.images.empty(),
                                                    .vision_precision = tower_precision(runtime)}));
   std::optional<engine::ImageReader> images;
@@ -121,6 +124,7 @@ void add_logits_command(CommandLine& line) {
   command.add_option("--text", options->text,
                      "the text; BOS is put in front, and each <start_of_image> is the place of an --image");
   add_image_options(command, options->images, options->pan_and_scan);
+  add_lora_option(command, options->adapters);
   command.add_option("--tokens", options->tokens, "token ids separated by commas, used as they are");
   command.add_option("--out", options->out, "the file to write")->type_name("FILE")->required();
   command.add_option("--chunk", options->chunk, "tokens a step; the logits do not depend on it")

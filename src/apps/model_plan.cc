@@ -36,7 +36,8 @@ std::optional<std::uint64_t> memory_here() {
   return measure::available_memory(measure::system_file_reader());
 }
 
-Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpoint, const ModelUse& use) {
+Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpoint, const ModelUse& use,
+                        std::uint64_t adapter_bytes) {
   const auto memory = memory_here();
   if (!memory) return {};
   const model::GemmaConfig& config = checkpoint.config();
@@ -44,6 +45,7 @@ Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpo
   // One that is longer than the model's is refused for that, later and by name.
   request.context_length = std::min(use.context_length.value_or(request.context_length), config.max_context);
   request.logit_rows = use.logit_rows;
+  request.adapter_bytes = adapter_bytes;
   request.vision = use.vision_precision ? use.vision_precision : request.vision;
   if (!use.sees_images) request.vision.reset();
   const planner::TensorTypes types = planner::types_of(checkpoint);

@@ -22,7 +22,8 @@ planner::PlanRequest plan_request(const Runtime& runtime, const model::GemmaConf
 std::optional<std::uint64_t> memory_here();
 
 // kDoesNotFit, with the plan's figures and what would fit, when the machine has no room for the model run
-// like this. Where free memory cannot be found out, nothing is refused.
-Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpoint, const ModelUse& use);
+// like this beside so many bytes of adapters. Where free memory cannot be found out, nothing is refused.
+Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpoint, const ModelUse& use,
+                        std::uint64_t adapter_bytes);
 
 }  // namespace carat::apps

@@ -3,10 +3,13 @@
 #include <cstdlib>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "apps/lora_option.h"
 #include "apps/model_plan.h"
 #include "backend/cpu/cpu_backend.h"
 #include "parallel/topology.h"
+#include "planner/weights.h"
 #include "terminal/progress_line.h"
 
 namespace carat::apps {
@@ -46,6 +49,9 @@ std::size_t thread_count(const Runtime& runtime) {
 
 Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const ModelUse& use) {
   CARAT_TRY(const std::filesystem::path path, find_model(runtime));
+  CARAT_TRY(std::vector<engine::AdapterToLoad> adapters, open_adapters(use.adapters));
+  std::uint64_t adapter_bytes = 0;
+  for (const engine::AdapterToLoad& adapter : adapters) adapter_bytes += planner::adapter_bytes(adapter.file);
   backend::CpuOptions options;
   options.threads = thread_count(runtime);
   options.level = runtime.settings.text(Setting::kCpu);
@@ -59,8 +65,9 @@ Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const 
   return engine::load_model(path.string(), std::move(backend), progress, runtime.interrupts.token(),
                             {.checkpoint = checkpoint_options(runtime),
                              .vision_precision = use.vision_precision.value_or(vision_precision(runtime)),
+                             .adapters = std::move(adapters),
                              .admit = [&](const model::Checkpoint& checkpoint) {
-                               return require_memory(runtime, checkpoint, use);
+                               return require_memory(runtime, checkpoint, use, adapter_bytes);
                              }});
 }
 

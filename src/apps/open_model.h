@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "apps/runtime.h"
 #include "base/result.h"
@@ -31,6 +33,7 @@ std::size_t thread_count(const Runtime& runtime);
 struct ModelUse {
   std::optional<std::size_t> context_length = {};               // nullopt: that of the settings
   std::size_t logit_rows = 1;                                   // rows of one step whose logits are wanted
+  std::vector<std::string> adapters = {};                       // of --lora
   bool sees_images = true;                                      // false: an image tower stays in its file
   std::optional<model::VisionPrecision> vision_precision = {};  // nullopt: that of the settings
 };

@@ -1,7 +1,9 @@
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/commands.h"
+#include "apps/lora_option.h"
 #include "apps/open_model.h"
 #include "base/text_file.h"
 #include "measure/perplexity.h"
@@ -18,6 +20,7 @@ void add_perplexity_command(CommandLine& line) {
   struct Options {
     std::string file;
     measure::PerplexityOptions measure;
+    std::vector<std::string> adapters;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
@@ -27,6 +30,7 @@ void add_perplexity_command(CommandLine& line) {
         CARAT_TRY(const std::string text, read_text_file(options->file, kMaxTextBytes));
         CARAT_TRY(const auto model, open_model(runtime, {.context_length = options->measure.context,
                                                          .logit_rows = measure::kScoredRows,
+                                                         .adapters = options->adapters,
                                                          .sees_images = false}));
         options->measure.threads = thread_count(runtime);
         options->measure.kv_type = kv_type(runtime);
@@ -45,6 +49,7 @@ void add_perplexity_command(CommandLine& line) {
   command.add_option("FILE", options->file, "the text")->type_name("")->required();
   command.add_option("-c,--context", options->measure.context, "tokens a chunk")->capture_default_str();
   command.add_option("--chunks", options->measure.chunks, "so many chunks; 0: all")->capture_default_str();
+  add_lora_option(command, options->adapters);
   command.add_flag("--json", options->json, "print one JSON object");
 }
 

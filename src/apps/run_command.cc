@@ -8,6 +8,7 @@
 
 #include "apps/answer_once.h"
 #include "apps/commands.h"
+#include "apps/lora_option.h"
 #include "terminal/sampling_settings.h"
 
 namespace carat::apps {
@@ -19,6 +20,7 @@ using config::SettingGroup;
 struct RunOptions {
   std::vector<std::string> words;
   std::vector<std::string> images;
+  std::vector<std::string> adapters;
   std::vector<std::string> stop;
   std::vector<std::string> logit_bias;  // "ID=VALUE"
   std::int32_t logprobs = 0;
@@ -95,8 +97,10 @@ void add_run_command(CommandLine& line) {
                                               .json = options->json,
                                               .raw = options->raw,
                                               .images = options->images,
-                                              .pan_and_scan = options->pan_and_scan});
+                                              .pan_and_scan = options->pan_and_scan,
+                                              .adapters = options->adapters});
                });
+  add_lora_option(command, options->adapters);
   command.add_option("PROMPT", options->words, "what to answer")->type_name("");
   command.add_flag("--json", options->json, "print one JSON object with the answer, its tokens and timings");
   command.add_flag("--raw", options->raw, "continue the prompt as it is, without a prompt style")

@@ -25,6 +25,7 @@ constexpr std::array<ItemInfo, kPlanItemCount> kItems = {{
     {kEmbedding, "embedding", "weights: embedding"},
     {kHead, "head", "weights: separate head"},
     {kVisionTower, "vision_tower", "weights: image tower"},
+    {kAdapters, "adapters", "weights: LoRA adapters"},
     {kKvGlobal, "kv_global", "KV cache: global layers"},
     {kKvLocal, "kv_local", "KV cache: sliding windows"},
     {kActivations, "activations", "activations"},
@@ -79,6 +80,7 @@ MemoryPlan plan_memory(const model::GemmaConfig& config, const TensorTypes& type
     add_weights(kVisionTower, vision_weights(*config.vision, *request.vision));
     set(kVisionActivations, vision_activation_bytes(*config.vision, *request.vision));
   }
+  set(kAdapters, request.adapter_bytes);
   if (request.head_copy) {
     add_weights(kHeadCopy, matrix_bytes(*request.head_copy, config.vocab, config.d_model));
   }

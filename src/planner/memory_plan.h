@@ -25,6 +25,7 @@ struct PlanRequest {
   std::size_t rollback_tokens = 1024;  // of each conversation
   std::size_t logit_rows = 1;          // rows of one step whose logits are wanted
   bool exact_activations = false;
+  std::uint64_t adapter_bytes = 0;                    // of LoRA adapters, packed
   std::optional<model::VisionPrecision> vision = {};  // nullopt: the image tower is not loaded
 
   // Room to set aside for what may be switched on later.
@@ -40,6 +41,7 @@ enum class PlanItem : std::uint8_t {
   kEmbedding,
   kHead,
   kVisionTower,
+  kAdapters,
   kKvGlobal,
   kKvLocal,
   kActivations,
@@ -50,7 +52,7 @@ enum class PlanItem : std::uint8_t {
   kProgram,
   kPageRounding,  // the rest of the last page of each buffer
 };
-inline constexpr std::size_t kPlanItemCount = 13;
+inline constexpr std::size_t kPlanItemCount = 14;
 
 std::string_view name_of(PlanItem item);         // "kv_global"
 std::string_view description_of(PlanItem item);  // "KV cache, global layers"

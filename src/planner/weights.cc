@@ -83,6 +83,16 @@ TextWeights text_weights(const model::GemmaConfig& config, const TensorTypes& ty
   return weights;
 }
 
+std::uint64_t adapter_bytes(const model::AdapterFile& adapter) {
+  TensorBytes all;
+  for (const model::AdapterEntry& entry : adapter.entries()) {
+    for (const tensor::StoredTensor* half : {&entry.down, &entry.up}) {
+      all += matrix_bytes(half->type, half->rows, half->columns);
+    }
+  }
+  return all.resident;
+}
+
 TensorBytes vision_weights(const model::VisionConfig& config, VisionPrecision precision) {
   TensorBytes all;
   for (const model::VisionTensorInfo& tensor : model::vision_tensor_table()) {

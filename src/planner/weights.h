@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "model/adapter_file.h"
 #include "model/vision_packing.h"
 #include "planner/precision.h"
 #include "tensor/element_type.h"
@@ -32,6 +33,9 @@ struct TextWeights {
   std::size_t widest_integer_row = 0;  // of an integer type
 };
 TextWeights text_weights(const model::GemmaConfig& config, const TensorTypes& types);
+
+// What the matrices of a LoRA adapter occupy once they are packed.
+std::uint64_t adapter_bytes(const model::AdapterFile& adapter);
 
 // The image tower and its projector, packed in that precision; `stored` is counted in bf16.
 TensorBytes vision_weights(const model::VisionConfig& config, model::VisionPrecision precision);
