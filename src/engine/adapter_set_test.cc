@@ -27,7 +27,7 @@ using prompt::AdapterUse;
 class AdapterSetTest : public testing::Test {
  protected:
   // The model has random weights and a window of 16 positions in one of its two layers.
-  static Result<std::unique_ptr<LoadedModel>> load(LoadOptions options = {}) {
+  static Result<std::unique_ptr<LoadedModel>> load(const LoadOptions& options = {}) {
     return load_model(test_fixture("tiny_models/chat"), backend::make_reference_backend(), {}, {}, options);
   }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "formats/test_files.h"
+#include "model/test_tiny_adapter.h"
 #include "planner/activations.h"
 #include "planner/fit.h"
 #include "planner/released.h"
@@ -28,6 +30,26 @@ TEST(MatrixBytes, CountsPanelsOfSixteenRows) {
   EXPECT_EQ(matrix_bytes(ElementType::kSFP8, 16, 64).packed, 16U * (64 + 4));
   // From 2 MiB on whole huge pages.
   EXPECT_EQ(matrix_bytes(ElementType::kF32, 1024, 513).resident, 4 * kMiB);
+}
+
+TEST(AdapterBytes, AreThoseOfItsPackedMatrices) {
+  model::TinyAdapter adapter{.base = released_config(ReleasedSize::k270M), .rank = 17};
+  adapter.base.layers = 1;
+  adapter.targets = {model::TensorId::kQProj};  // [1024, 640]
+  const formats::TestFolder folder;
+  const auto file = model::AdapterFile::open(folder.write("adapter.gguf", adapter.gguf()));
+  ASSERT_TRUE(file) << file.error().message;
+  // Two panels of 16 rows of 640 columns, and 64 of 17 columns, in f32.
+  EXPECT_EQ(adapter_bytes(*file), (32U * 640 + 1024U * 17) * 4);
+
+  PlanRequest request;
+  const model::GemmaConfig& config = adapter.base;
+  const TensorTypes types = types_of(Precision::kQ4_K_M, config);
+  const std::uint64_t without = plan_memory(config, types, request).total();
+  request.adapter_bytes = 1'000'000;
+  const MemoryPlan plan = plan_memory(config, types, request);
+  EXPECT_EQ(plan.of(kAdapters), 1'000'000U);
+  EXPECT_EQ(plan.total(), without + 1'000'000U);
 }
 
 TEST(TypesOf, AreThoseOfTheQuantizer) {

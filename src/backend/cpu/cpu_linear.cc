@@ -1,7 +1,6 @@
 #include "backend/cpu/cpu_linear.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/checked_math.h"
 
@@ -12,15 +11,14 @@ namespace {
 // one out costs nothing and memory is read in long runs.
 constexpr std::size_t kTaskBytes = std::size_t{64} << 10;
 
-// Rows of one tile of a low-rank addition, whose results stay in the cache until they are added, and those
-// that one task adds.
-constexpr std::size_t kLowRankRows = 64;
-constexpr std::size_t kAddedRows = 8;
-
 }  // namespace
 
 CpuLinear::CpuLinear(const kernels::Kernels& kernels, parallel::ThreadPool& pool, bool exact_activations)
-    : kernels_(kernels), pool_(pool), exact_activations_(exact_activations), scratch_(pool.size()) {}
+    : kernels_(kernels),
+      pool_(pool),
+      exact_activations_(exact_activations),
+      scratch_(pool.size()),
+      low_rank_(kernels, pool) {}
 
 void CpuLinear::run(const LinearInput& input, std::span<const LinearCall> calls) {
   if (input.x.rows() == 0) return;
@@ -31,7 +29,7 @@ void CpuLinear::run(const LinearInput& input, std::span<const LinearCall> calls)
       for (std::size_t t = 0; t < call.out.rows(); ++t)
         kernels_.add(call.out.row(t).data(), bias.data(), bias.size());
     }
-    for (const LowRank& addition : call.low_rank) add_low_rank(input.x, addition, call.out);
+    for (const LowRank& addition : call.low_rank) low_rank_.add(input.x, addition, call.out);
   }
 }
 
@@ -106,24 +104,6 @@ void CpuLinear::run_panels(const Product& product, std::size_t task, std::size_t
     job.out_offset = panel * tensor::kPanelRows;
     job.valid = std::min(tensor::kPanelRows, weights.rows() - job.out_offset);
     kernels_.panel(job);
-  }
-}
-
-// Two products of the same kernels, a tile of rows at a time: sums of a row depend on that row alone.
-void CpuLinear::add_low_rank(ConstMatrixF32 x, const LowRank& addition, MatrixF32 out) {
-  const std::size_t end = addition.first_row + addition.row_count;
-  for (std::size_t first = addition.first_row; first < end; first += kLowRankRows) {
-    const std::size_t count = std::min(kLowRankRows, end - first);
-    const MatrixF32 narrow = narrow_.resized(count, addition.down->rows());
-    const MatrixF32 added = added_.resized(count, addition.up->rows());
-    multiply({x.slice_rows(first, count), {}}, std::array{LinearCall{addition.down, narrow}});
-    multiply({narrow, {}}, std::array{LinearCall{addition.up, added}});
-    const MatrixF32 rows = out.slice_rows(first, count);
-    pool_.run(ceil_div(count, kAddedRows), [&](std::size_t task, std::size_t) {
-      for (std::size_t t = task * kAddedRows; t < std::min(count, (task + 1) * kAddedRows); ++t) {
-        kernels_.add_scaled(rows.row(t).data(), added.row(t).data(), addition.scale, rows.columns());
-      }
-    });
   }
 }
 

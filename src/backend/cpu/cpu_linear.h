@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/cpu/cpu_low_rank.h"
 #include "backend/cpu/packed_linear.h"
 #include "backend/cpu/quantized_rows.h"
 #include "kernels/kernels.h"
@@ -31,7 +32,6 @@ class CpuLinear {
 
   void multiply(const LinearInput& input, std::span<const LinearCall> calls);
   void run_panels(const Product& product, std::size_t task, std::size_t thread);
-  void add_low_rank(ConstMatrixF32 x, const LowRank& addition, MatrixF32 out);
 
   const kernels::Kernels& kernels_;
   parallel::ThreadPool& pool_;
@@ -41,8 +41,7 @@ class CpuLinear {
   std::vector<Product> products_;
   std::vector<tensor::OwnedMatrixF32> second_terms_;  // per product
   std::vector<HugeBuffer> scratch_;                   // per thread
-  tensor::OwnedMatrixF32 narrow_;                     // [rows of a low-rank tile, rank]
-  tensor::OwnedMatrixF32 added_;                      // [rows of a low-rank tile, rows of the layer]
+  CpuLowRank low_rank_;
 };
 
 }  // namespace carat::backend

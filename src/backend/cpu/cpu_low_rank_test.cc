@@ -99,7 +99,9 @@ TEST_P(CpuLowRankTest, AgreesWithTheReferenceAtAwkwardSizes) {
   constexpr float kScale = -0.7F;
   const auto cpu = cpu_backend(2);
   const auto reference = make_reference_backend();
-  for (const Sizes& sizes : {Sizes{1, 1, 1}, Sizes{21, 67, 3}, Sizes{50, 5, 17}, Sizes{33, 130, 64}}) {
+  // The last layer's rows are several tasks.
+  for (const Sizes& sizes :
+       {Sizes{1, 1, 1}, Sizes{21, 67, 3}, Sizes{50, 5, 17}, Sizes{33, 130, 64}, Sizes{4001, 5, 9}}) {
     const Layer layer(GetParam(), sizes);
     PackedLayer actual(*cpu, layer);
     PackedLayer wanted(*reference, layer);
@@ -120,7 +122,7 @@ TEST_P(CpuLowRankTest, AgreesWithTheReferenceAtAwkwardSizes) {
 
 // Rows outside of an addition's range keep their bits, and those inside have the bits they have alone.
 TEST_P(CpuLowRankTest, RowsGetTheirOwnAdditionsAndNothingElse) {
-  const Layer layer(GetParam(), {37, 67, 5});
+  const Layer layer(GetParam(), {4001, 67, 5});
   const GuardedMatrix x = random_matrix(150, 67, 4);
   const auto single = cpu_backend(1);
   PackedLayer alone(*single, layer);
