@@ -39,6 +39,31 @@ TEST_F(ServerTlsTest, ServesEncrypted) {
   EXPECT_EQ(answer->body, std::string(60'000, 'x'));
 }
 
+TEST_F(ServerTlsTest, OneConnectionServesManyRequests) {
+  HeldRequests held;
+  Router router;
+  router.add("GET", "/a", held.handler());
+  const Server server = start_server(std::move(router), options_);
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  const std::unique_ptr<BIO, int (*)(BIO*)> stream(BIO_new_ssl_connect(context.get()), BIO_free);
+  const std::string address = "127.0.0.1:" + std::to_string(server.port());
+  BIO_set_conn_hostname(stream.get(), address.c_str());
+  for (std::size_t i = 0; i < 20; ++i) {
+    ASSERT_GT(BIO_puts(stream.get(), "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"), 0);
+    ASSERT_TRUE(held.arrived.wait_for(i + 1));
+    held.responder(i).send({.body = "answer"});
+    std::string text;
+    while (!text.ends_with("answer")) {
+      char byte = 0;
+      ASSERT_EQ(BIO_read(stream.get(), &byte, 1), 1) << i;
+      text += byte;
+    }
+  }
+  EXPECT_EQ(server.statistics().accepted, 1U);
+  EXPECT_EQ(held.stopped.count(), 0U);
+  held.clear();
+}
+
 TEST_F(ServerTlsTest, PlainTextIsNotAnswered) {
   const Server server = start_server(std::move(router_), options_);
   RawClient client(server.port());
