@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kMostBytes = 128 << 20;  // of one value or row
 constexpr int kMostSqlBytes = 1 << 20;
+constexpr std::uintmax_t kLeastPageBytes = 512;
 
 bool no_space(int code, int system_error) {
   const int primary = code & 0xFF;
@@ -90,6 +92,12 @@ Database::~Database() {
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& path,
                                                  const DatabaseOptions& options) {
   CARAT_TRY_VOID(prepare_private_file(path));
+  // A file of one byte is an empty one to SQLite, and would be written over.
+  std::error_code no_size;
+  const auto size = std::filesystem::file_size(path, no_size);
+  if (!no_size && size > 0 && size < kLeastPageBytes) {
+    return fail(ErrorKind::kFailed, "{}: this is no database of Carat", path.string());
+  }
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);

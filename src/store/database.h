@@ -70,8 +70,8 @@ class Query {
 };
 
 struct DatabaseOptions {
-  std::chrono::milliseconds busy_wait{5000};  // for a lock that another process holds
-  std::optional<std::int64_t> most_pages;     // of 4 KiB; beyond, the disk counts as full
+  std::chrono::milliseconds busy_wait{5000};    // for a lock that another process holds
+  std::optional<std::int64_t> most_pages = {};  // of 4 KiB; beyond, the disk counts as full
 };
 
 // One connection to an SQLite file, for one thread at a time. Errors are sentences for people and never hold
