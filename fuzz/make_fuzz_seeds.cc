@@ -15,6 +15,8 @@
 #include "images/decode_job.h"
 #include "model/test_tiny_adapter.h"
 #include "model/test_tiny_model.h"
+#include "store/parts.h"
+#include "store/sampling_json.h"
 #include "tokenizer/test_tiny_json.h"
 #include "worker/message.h"
 
@@ -180,6 +182,20 @@ void add_worker_messages(Corpus& corpus) {
   add("failed", MessageKind::kFailed, std::vector<std::byte>(3));
 }
 
+void add_stored_json(Corpus& corpus) {
+  using namespace carat::store;
+  const std::vector<Part> parts = {TextPart{"text"}, ImagePart{{}, "image/png", true},
+                                   BlobPart{{}, "application/pdf", "notes.pdf"},
+                                   ToolCallPart{"call_1", "weather", "{}"}, ToolResultPart{"call_1", "rain"}};
+  if (const auto json = parts_to_json(parts)) corpus.add("stored_json", "parts", *json);
+  carat::prompt::SamplingParams sampling;
+  sampling.logit_bias = {{1, -1.0F}};
+  sampling.stop = {"###"};
+  sampling.max_tokens = 7;
+  sampling.logprobs = 2;
+  corpus.add("stored_json", "sampling", sampling_to_json(sampling));
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
@@ -197,6 +213,7 @@ int main(int argument_count, char** arguments) {
   add_settings(corpus);
   add_devices(corpus);
   add_requests(corpus);
+  add_stored_json(corpus);
   add_worker_messages(corpus);
   return corpus.failed() ? 1 : 0;
 }

@@ -17,6 +17,7 @@ void add_doctor_command(CommandLine& line);
 void add_pull_command(CommandLine& line);
 void add_models_command(CommandLine& line);
 void add_plan_command(CommandLine& line);
+void add_keys_command(CommandLine& line);
 void add_config_command(CommandLine& line);
 
 }  // namespace carat::apps

@@ -13,6 +13,9 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kDiskFull: return 7;
     case ErrorKind::kInterrupted: return 130;  // 128 + SIGINT
     case ErrorKind::kClosedPipe: return 141;   // 128 + SIGPIPE
+    case ErrorKind::kConflict: return 1;
+    case ErrorKind::kQuota: return 1;
+    case ErrorKind::kBusy: return 1;
   }
   return 1;
 }

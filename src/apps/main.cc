@@ -62,6 +62,7 @@ Result<> run_command(int argc, const char* const* argv, Interrupts& interrupts) 
   add_pull_command(line);
   add_models_command(line);
   add_plan_command(line);
+  add_keys_command(line);
   add_config_command(line);
   CARAT_TRY(const CommandLine::Outcome outcome, line.parse(argc, argv));
   if (outcome == CommandLine::Outcome::kDone) return print(line.text());

@@ -19,6 +19,9 @@ enum class ErrorKind {
   kDiskFull,      // no space left while writing
   kInterrupted,   // Ctrl-C
   kClosedPipe,    // the reader of our output went away
+  kConflict,      // somebody else changed it meanwhile, or it exists already
+  kQuota,         // more than this user or key is allowed
+  kBusy,          // somebody else is using it, or the queue is full: try again later
 };
 
 // A failure that is not our own bug: files, flags and requests. The message is one sentence for people that

@@ -44,4 +44,17 @@ std::string to_hex(const Sha256Digest& digest) {
   return text;
 }
 
+std::optional<Sha256Digest> digest_from_hex(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  Sha256Digest digest = {};
+  if (text.size() != 2 * digest.size()) return std::nullopt;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    const std::size_t high = kDigits.find(text[2 * i]);
+    const std::size_t low = kDigits.find(text[2 * i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    digest[i] = static_cast<std::byte>(high << 4 | low);
+  }
+  return digest;
+}
+
 }  // namespace carat

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace carat {
 
@@ -30,5 +32,8 @@ Sha256Digest sha256(std::span<const std::byte> bytes);
 
 // Sixty-four lower-case hexadecimal digits.
 std::string to_hex(const Sha256Digest& digest);
+
+// The reverse; nullopt for every other text.
+std::optional<Sha256Digest> digest_from_hex(std::string_view text);
 
 }  // namespace carat

@@ -18,6 +18,16 @@ TEST(Sha256Test, AgreesWithThePublishedExamples) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+TEST(Sha256Test, ReadsItsDigitsBackAndNothingElse) {
+  const Sha256Digest digest = sha256({});
+  const std::string hex = to_hex(digest);
+  EXPECT_EQ(digest_from_hex(hex), digest);
+  for (const std::string& bad :
+       {std::string(), hex.substr(1), hex + "0", "E" + hex.substr(1), hex.substr(1) + " "}) {
+    EXPECT_FALSE(digest_from_hex(bad)) << bad;
+  }
+}
+
 TEST(Sha256Test, PiecesGiveTheHashOfTheWhole) {
   const std::string text(1000, 'a');
   for (const std::size_t piece : {1, 63, 64, 65, 999}) {

@@ -1,0 +1,175 @@
+#include <boost/json.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/commands.h"
+#include "base/wall_clock.h"
+#include "store/sqlite_store.h"
+#include "terminal/printable.h"
+
+namespace carat::apps {
+namespace {
+
+namespace json = boost::json;
+using store::ApiKey;
+
+struct AddFlags {
+  store::NewKey key;
+  std::string scopes = "inference";
+  bool as_json = false;
+};
+
+struct ListFlags {
+  bool as_json = false;
+  bool all = false;
+};
+
+struct RevokeFlags {
+  std::string key;
+  bool as_json = false;
+};
+
+// "2025-06-15T12:26:40Z"; nothing where it never happened.
+std::string date(const std::optional<WallTime>& time) {
+  if (!time) return {};
+  const auto whole = std::chrono::floor<std::chrono::seconds>(*time);
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(whole));
+  const std::chrono::hh_mm_ss clock(whole - std::chrono::floor<std::chrono::days>(whole));
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(day.year()),
+                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+template <class T>
+json::value value_or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value();
+}
+
+json::value date_or_null(const std::optional<WallTime>& time) {
+  return time ? json::value(date(time)) : json::value();
+}
+
+json::object to_json(const ApiKey& key) {
+  json::array scopes;
+  for (std::size_t i = 0; i < std::size(store::kKeyScopeNames); ++i) {
+    if ((key.scopes.bits >> i & 1U) != 0) scopes.push_back(json::string(store::kKeyScopeNames[i]));
+  }
+  return {{"id", to_string(key.id)},
+          {"name", key.name},
+          {"owner", key.owner},
+          {"hint", key.hint},
+          {"scopes", std::move(scopes)},
+          {"requests_per_minute", value_or_null(key.limits.requests_per_minute)},
+          {"concurrent_requests", value_or_null(key.limits.concurrent_requests)},
+          {"tokens_per_minute", value_or_null(key.limits.tokens_per_minute)},
+          {"tokens_per_day", value_or_null(key.limits.tokens_per_day)},
+          {"created", date(key.created)},
+          {"last_used", date_or_null(key.last_used)},
+          {"revoked", date_or_null(key.revoked)}};
+}
+
+Result<std::unique_ptr<store::Store>> open_store(const Runtime& runtime) {
+  static const SystemWallClock clock;
+  return store::open_sqlite_store(runtime.directories.data / store::kStoreFileName, clock);
+}
+
+Result<> add_key(const Runtime& runtime, AddFlags flags) {
+  const auto scopes = store::parse_key_scopes(flags.scopes);
+  if (!scopes) {
+    return fail(ErrorKind::kUsage, "--scopes: expected some of {}, separated by commas, found '{}'",
+                fmt::join(store::kKeyScopeNames, ", "), flags.scopes);
+  }
+  flags.key.scopes = *scopes;
+  CARAT_TRY(const auto store, open_store(runtime));
+  CARAT_TRY(const store::CreatedKey made, store->keys().add(flags.key));
+  if (flags.as_json) {
+    json::object out = to_json(made.key);
+    out["key"] = made.secret;
+    return print(json::serialize(out) + "\n");
+  }
+  note(fmt::format("key '{}' made; this is the only time that it is shown", made.key.name));
+  return print(made.secret + "\n");
+}
+
+std::string limit_text(const store::KeyLimits& limits) {
+  std::string text;
+  const auto add = [&](const std::optional<std::int64_t>& limit, const char* what) {
+    if (limit) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", *limit, what);
+  };
+  add(limits.requests_per_minute, "requests/min");
+  add(limits.concurrent_requests, "at once");
+  add(limits.tokens_per_minute, "tokens/min");
+  add(limits.tokens_per_day, "tokens/day");
+  return text.empty() ? "none" : text;
+}
+
+std::string listing_text(const std::vector<ApiKey>& keys) {
+  std::string out = fmt::format("{:<20}{:<20}{:<12}{:<22}{:<22}{}\n", "name", "owner", "key", "scopes",
+                                "last used", "limits");
+  for (const ApiKey& key : keys) {
+    const std::string used = key.revoked ? "revoked" : key.last_used ? date(key.last_used) : "never";
+    out += fmt::format("{:<20}{:<20}{:<12}{:<22}{:<22}{}\n", terminal::printable_line(key.name),
+                       terminal::printable_line(key.owner), terminal::printable_line(key.hint),
+                       store::to_text(key.scopes), used, limit_text(key.limits));
+  }
+  return out;
+}
+
+Result<> list_keys(const Runtime& runtime, const ListFlags& flags) {
+  CARAT_TRY(const auto store, open_store(runtime));
+  CARAT_TRY(std::vector<ApiKey> keys, store->keys().list());
+  if (!flags.all) std::erase_if(keys, [](const ApiKey& key) { return key.revoked.has_value(); });
+  if (!flags.as_json) return print(listing_text(keys));
+  json::array rows;
+  for (const ApiKey& key : keys) rows.push_back(to_json(key));
+  return print(json::serialize(json::object{{"keys", std::move(rows)}}) + "\n");
+}
+
+Result<> revoke_key(const Runtime& runtime, const RevokeFlags& flags) {
+  CARAT_TRY(const auto store, open_store(runtime));
+  CARAT_TRY(const ApiKey key, store->keys().revoke(flags.key));
+  if (flags.as_json) return print(json::serialize(to_json(key)) + "\n");
+  return print(fmt::format("key '{}' is revoked\n", key.name));
+}
+
+void add_add_command(CommandLine& line, CLI::App& keys) {
+  auto flags = std::make_shared<AddFlags>();
+  CLI::App& add = line.add_below(keys, "add", "Make a key and print it, this once.", {},
+                                 [flags](Runtime& runtime) { return add_key(runtime, *flags); });
+  add.add_option("name", flags->key.name, "what to call it")->required();
+  add.add_option("--owner", flags->key.owner, "whose conversations it opens (default: the name)");
+  add.add_option("--scopes", flags->scopes, "what it may do: inference, metrics, admin")
+      ->capture_default_str();
+  add.add_option("--requests-per-minute", flags->key.limits.requests_per_minute, "most requests in a minute");
+  add.add_option("--concurrent-requests", flags->key.limits.concurrent_requests, "most requests at a time");
+  add.add_option("--tokens-per-minute", flags->key.limits.tokens_per_minute, "most tokens in a minute");
+  add.add_option("--tokens-per-day", flags->key.limits.tokens_per_day, "most tokens in a day (UTC)");
+  add.add_flag("--json", flags->as_json, "print one JSON object");
+}
+
+}  // namespace
+
+void add_keys_command(CommandLine& line) {
+  CLI::App& keys = line.add("keys", "The API keys of carat serve.", {}, {});
+  keys.require_subcommand(1);
+  add_add_command(line, keys);
+
+  auto list_flags = std::make_shared<ListFlags>();
+  CLI::App& list = line.add_below(keys, "list", "List the keys, of which the first characters are known.", {},
+                                  [list_flags](Runtime& runtime) { return list_keys(runtime, *list_flags); });
+  list.add_flag("--json", list_flags->as_json, "print one JSON object");
+  list.add_flag("--all", list_flags->all, "list revoked keys too");
+
+  auto revoke_flags = std::make_shared<RevokeFlags>();
+  CLI::App& revoke =
+      line.add_below(keys, "revoke", "Make a key useless, at once.", {},
+                     [revoke_flags](Runtime& runtime) { return revoke_key(runtime, *revoke_flags); });
+  revoke.add_option("key", revoke_flags->key, "its name or id")->required();
+  revoke.add_flag("--json", revoke_flags->as_json, "print one JSON object");
+}
+
+}  // namespace carat::apps

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <concepts>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "base/result.h"
+#include "store/store.h"
+
+namespace carat::store {
+
+// Runs calls to a store on one thread of its own, in the order in which they came.
+class StoreThread {
+ public:
+  static constexpr std::size_t kMostWaiting = 10'000;
+
+  explicit StoreThread(std::unique_ptr<Store> store, std::size_t most_waiting = kMostWaiting);
+  ~StoreThread();  // stop()
+  StoreThread(const StoreThread&) = delete;
+  StoreThread& operator=(const StoreThread&) = delete;
+
+  // call(Store&) returns a Result<T>, which `done` gets: on the store's thread, or at once on this one with
+  // kBusy when too many calls wait or the thread was stopped. `done` must not wait for the store.
+  template <std::invocable<Store&> Call, class Done>
+  void post(Call call, Done done) {
+    using Answer = std::invoke_result_t<Call, Store&>;
+    auto task = std::make_shared<std::pair<Call, Done>>(std::move(call), std::move(done));
+    const bool queued = enqueue([task](Store& store) { task->second(task->first(store)); });
+    if (!queued) task->second(Answer(std::unexpected(refusal())));
+  }
+
+  // The same with a future, for threads that may wait.
+  template <std::invocable<Store&> Call>
+  std::future<std::invoke_result_t<Call, Store&>> submit(Call call) {
+    using Answer = std::invoke_result_t<Call, Store&>;
+    auto promise = std::make_shared<std::promise<Answer>>();
+    post(std::move(call), [promise](Answer answer) { promise->set_value(std::move(answer)); });
+    return promise->get_future();
+  }
+
+  // Takes no more calls, answers all that wait, then closes the store.
+  void stop();
+
+ private:
+  using Task = std::function<void(Store&)>;
+
+  bool enqueue(Task task);  // false: refused, and the task was not kept
+  static Error refusal();
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> waiting_;  // under mutex_
+  bool stopping_ = false;     // under mutex_
+  const std::size_t most_waiting_;
+  std::unique_ptr<Store> store_;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace carat::store
