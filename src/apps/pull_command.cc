@@ -101,6 +101,7 @@ Result<> pull(Runtime& runtime, const PullFlags& flags) {
     return fail(ErrorKind::kInterrupted, "interrupted; the same command goes on from here");
   }
   if (!pulled) return std::unexpected(pulled.error());
+  if (!pulled->remark.empty()) note(pulled->remark);
   return print(flags.as_json ? result_json(*pulled) : result_text(*pulled));
 }
 

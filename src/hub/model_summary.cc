@@ -40,21 +40,6 @@ Result<std::optional<std::string>> peek_architecture(const std::string& path) {
   return std::nullopt;
 }
 
-bool is_foreign(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    const auto architecture = peek_architecture(path.string());
-    return architecture && *architecture && **architecture != "gemma3";
-  }
-  const std::string config = (path / "config.json").string();
-  const auto text = read_whole_file(config, kMostConfigBytes);
-  if (!text) return false;
-  const auto document = formats::JsonDocument::parse(*text, config);
-  const auto type =
-      document ? document->root().find_string("model_type") : Result<std::optional<std::string>>();
-  return type && *type && **type != "gemma3" && **type != "gemma3_text";
-}
-
 std::string dominant_type(const formats::TensorDirectory& tensors) {
   std::map<std::string_view, std::uint64_t> bytes;
   for (const formats::TensorEntry& entry : tensors.entries()) {
@@ -67,13 +52,31 @@ std::string dominant_type(const formats::TensorDirectory& tensors) {
 
 }  // namespace
 
+std::optional<std::string> foreign_family(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    const auto architecture = peek_architecture(path.string());
+    const bool foreign = architecture && *architecture && **architecture != "gemma3";
+    return foreign ? *architecture : std::nullopt;
+  }
+  const std::string config = (path / "config.json").string();
+  const auto text = read_whole_file(config, kMostConfigBytes);
+  if (!text) return std::nullopt;
+  const auto document = formats::JsonDocument::parse(*text, config);
+  const auto type =
+      document ? document->root().find_string("model_type") : Result<std::optional<std::string>>();
+  const bool foreign = type && *type && **type != "gemma3" && **type != "gemma3_text";
+  return foreign ? *type : std::nullopt;
+}
+
 Result<std::optional<ModelSummary>> summarize_model(const fs::path& path) {
-  if (is_foreign(path)) return std::nullopt;
+  if (foreign_family(path)) return std::nullopt;
   CARAT_TRY(const model::Checkpoint checkpoint, model::Checkpoint::open(path.string()));
   return ModelSummary{.bytes = checkpoint.files().file_bytes(),
                       .precision = dominant_type(checkpoint.files()),
                       .has_vision = checkpoint.config().vision.has_value(),
-                      .instruction_tuned = checkpoint.config().instruction_tuned};
+                      .instruction_tuned = checkpoint.config().instruction_tuned,
+                      .remark = checkpoint.vision_remark()};
 }
 
 }  // namespace carat::hub

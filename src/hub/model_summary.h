@@ -15,7 +15,12 @@ struct ModelSummary {
   std::string precision;    // element type that most of the bytes have
   bool has_vision = false;
   bool instruction_tuned = false;
+  std::string remark;  // why a projector file beside the model is not taken; usually empty
 };
+
+// The family of a GGUF file or safetensors folder that is not Gemma 3, such as "llama". A few kilobytes are
+// read, and nullopt also means that these did not tell.
+std::optional<std::string> foreign_family(const std::filesystem::path& path);
 
 // Reads headers and checks them as loading does, but no weights. nullopt when the files hold a model of
 // another family, which takes a few hundred bytes to see; kInvalidModel when they are damaged.

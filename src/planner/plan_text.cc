@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "planner/memory_size.h"
+#include "base/size_text.h"
 
 namespace carat::planner {
 namespace {
@@ -43,11 +43,12 @@ std::string plan_text(const PlanSubject& subject, const FitReport& report) {
   for (std::size_t i = 0; i < kPlanItemCount; ++i) {
     const auto item = static_cast<PlanItem>(i);
     if (!is_shown(item, report.plan.of(item))) continue;
-    text += fmt::format("  {:<28}{:>12}\n", description_of(item), size_text(report.plan.of(item)));
+    text += fmt::format("  {:<28}{:>12}\n", description_of(item), memory_size_text(report.plan.of(item)));
   }
-  text += fmt::format("  {:<28}{:>12}\n\n", "in all", size_text(report.plan.total()));
-  text += fmt::format("{}: {} has {}\n", report.fits ? "fits" : "does not fit", subject.place,
-                      size_text(report.memory));
+  text += fmt::format("  {:<28}{:>12}  ({})\n\n", "in all", memory_size_text(report.plan.total()),
+                      file_size_text(report.plan.total()));
+  text += fmt::format("{}: {} has {} ({})\n", report.fits ? "fits" : "does not fit", subject.place,
+                      memory_size_text(report.memory), file_size_text(report.memory));
   return text + largest_text(report);
 }
 
