@@ -38,7 +38,8 @@ Ask asker(const http::Client& client, Waiter& waiter, const PullName& name, cons
       auto answer = client.fetch_text(request, kMostAnswerBytes, stop);
       if (answer && answer->head.status == 200) return std::move(answer->body);
       Error error = answer ? refusal(answer->head, name, services) : answer.error();
-      const bool passes = answer ? may_pass(answer->head.status) : error.kind == ErrorKind::kNetwork;
+      const bool cut = error.kind == ErrorKind::kNetwork && !http::is_unreachable(error);
+      const bool passes = answer ? may_pass(answer->head.status) : cut;
       const auto asked = answer ? parse_retry_after(answer->head.find("Retry-After")) : std::nullopt;
       const auto wait = passes ? retries.next(asked) : std::nullopt;
       if (!wait) return std::unexpected(std::move(error));
@@ -118,6 +119,7 @@ class FolderPull {
     for (const RemoteFile& file : plan_.files) {
       CARAT_TRY(auto part, PartFile::open(partial_ / file.name, file));
       done += part->done_bytes();
+      resumed_.push_back(part->done_bytes() > 0);
       parts_.push_back(std::move(part));
     }
     const std::uint64_t need = plan_.bytes() - done + kRoomToSpare;
@@ -132,17 +134,18 @@ class FolderPull {
     how.progress = [&](std::uint64_t) { options_.progress(PullPhase::kDownloading, done_bytes(), total); };
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       if (parts_[i]->is_finished()) continue;
-      how.look = [&] { return check_family(i); };
+      how.look = [this, i] { return check_family(i); };
       CARAT_TRY_VOID(download(plan_.files[i], *parts_[i], how, stop));
       // There is nothing to compare it with, and config.json is wanted soon.
       if (plan_.files[i].sha256.empty()) CARAT_TRY_VOID(parts_[i]->finish([](std::uint64_t) {}, stop));
     }
+    how.look = [] { return Result<>(); };
     std::uint64_t checked = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       const auto progress = [&](std::uint64_t done) {
         options_.progress(PullPhase::kChecking, checked + done, total);
       };
-      if (!parts_[i]->is_finished()) CARAT_TRY_VOID(parts_[i]->finish(progress, stop));
+      if (!parts_[i]->is_finished()) CARAT_TRY_VOID(finish(i, how, progress, stop));
       checked += plan_.files[i].bytes;
     }
     return {};
@@ -181,6 +184,16 @@ class FolderPull {
     return sum;
   }
 
+  // Checks file `i`. Bytes that an earlier pull left may have gone bad since: they are fetched again, once.
+  Result<> finish(std::size_t i, const Download& how, const std::function<void(std::uint64_t)>& progress,
+                  const std::stop_token& stop) {
+    const Result<> checked = parts_[i]->finish(progress, stop);
+    const bool damaged = !checked && checked.error().kind == ErrorKind::kNetwork;
+    if (!damaged || !resumed_[i]) return checked;
+    CARAT_TRY_VOID(download(plan_.files[i], *parts_[i], how, stop));
+    return parts_[i]->finish(progress, stop);
+  }
+
   // The first shard of a GGUF model, or the folder of a safetensors one.
   fs::path model_path() const {
     for (const RemoteFile& file : plan_.files) {
@@ -208,6 +221,7 @@ class FolderPull {
   const PullOptions& options_;
   fs::path partial_;
   std::vector<std::unique_ptr<PartFile>> parts_;
+  std::vector<bool> resumed_;  // whether a part was begun by an earlier pull
 };
 
 }  // namespace
