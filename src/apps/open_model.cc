@@ -6,6 +6,7 @@
 
 #include "apps/model_plan.h"
 #include "backend/cpu/cpu_backend.h"
+#include "engine/prompt_tokens.h"
 #include "parallel/topology.h"
 #include "terminal/progress_line.h"
 
@@ -13,6 +14,14 @@ namespace carat::apps {
 namespace {
 
 using config::Setting;
+
+// Whether the model can be used so, by its headers alone.
+Result<> admit(const Runtime& runtime, const model::Checkpoint& checkpoint, const ModelUse& use) {
+  if (use.needs_images && checkpoint.vision() == nullptr) {
+    return std::unexpected(engine::sees_nothing(checkpoint.path(), checkpoint.vision_remark()));
+  }
+  return require_memory(runtime, checkpoint, use);
+}
 
 }  // namespace
 
@@ -56,12 +65,11 @@ Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const 
   const auto progress = [&](std::uint64_t done, std::uint64_t total) {
     line.update("loading the model", done, total);
   };
-  return engine::load_model(path.string(), std::move(backend), progress, runtime.interrupts.token(),
-                            {.checkpoint = checkpoint_options(runtime),
-                             .vision_precision = use.vision_precision.value_or(vision_precision(runtime)),
-                             .admit = [&](const model::Checkpoint& checkpoint) {
-                               return require_memory(runtime, checkpoint, use);
-                             }});
+  return engine::load_model(
+      path.string(), std::move(backend), progress, runtime.interrupts.token(),
+      {.checkpoint = checkpoint_options(runtime),
+       .vision_precision = use.vision_precision.value_or(vision_precision(runtime)),
+       .admit = [&](const model::Checkpoint& checkpoint) { return admit(runtime, checkpoint, use); }});
 }
 
 model::CheckpointOptions checkpoint_options(const Runtime& runtime) {
