@@ -8,6 +8,7 @@
 
 #include "apps/commands.h"
 #include "apps/open_model.h"
+#include "base/utf8.h"
 #include "hub/pull.h"
 #include "terminal/progress_line.h"
 #include "terminal/transfer_rate.h"
@@ -58,7 +59,7 @@ std::string result_json(const hub::Pulled& pulled) {
                                  {"role", hub::to_text(file.role)}});
   }
   return json::serialize(json::object{{"name", pulled.name},
-                                      {"folder", pulled.folder.string()},
+                                      {"folder", replace_invalid_utf8(pulled.folder.string())},
                                       {"service", pulled.plan.service},
                                       {"source", pulled.plan.source},
                                       {"revision", pulled.plan.revision},

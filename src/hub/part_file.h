@@ -19,6 +19,14 @@ namespace carat::hub {
 inline constexpr std::string_view kPartSuffix = ".part";    // of the bytes
 inline constexpr std::string_view kStateSuffix = ".state";  // of what is there
 
+// What a state file says.
+struct PartState {
+  ByteRanges ranges = {};
+  bool finished = false;
+};
+// An Error where the text says nothing that can be used for `file`; the ranges lie inside of it.
+Result<PartState> parse_part_state(const std::string& text, const std::string& place, const RemoteFile& file);
+
 // A file that is being downloaded to `path`: its bytes in path.part, and in path.state which of them are
 // there. Both survive a cut, a crash or a Ctrl-C. Writes may come from several threads.
 class PartFile {
