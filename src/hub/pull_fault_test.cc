@@ -166,15 +166,15 @@ class PullFaultTest : public testing::TestWithParam<Protocol> {
  private:
   // The services are gone, and their threads with them, when this returns.
   Result<Pulled> pull_spoiled(const Case& test, Waiter& waiter) const {
-    TestServices services;
-    add_model(services);
-    test.prepare(services);
     std::atomic<std::size_t> count = 0;
     const auto spoil = [&](TestConnection& c, Place place, const std::string& answer) {
       if (place != test.place) return false;
       c.send(test.spoil(answer, count++));
       return true;
     };
+    TestServices services;  // after what its threads use
+    add_model(services);
+    test.prepare(services);
     services.on_hub = [&](TestConnection& c) {
       const Place place = c.request().target == target() ? Place::kRedirect : Place::kDescription;
       return spoil(c, place, services.hub_answer(c.request()));
