@@ -137,7 +137,7 @@ void add_hub(Corpus& corpus) {
       R"("}},{"rfilename":"mmproj-f16.gguf","size":3,"lfs":{"sha256":")" + digest + R"("}}])";
   const std::string layers =
       R"([{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:)" + digest + R"(","size":5}])";
-  for (const char kind : {0, 1, 2}) {
+  for (const char kind : {'\0', '\1', '\2'}) {
     corpus.add("hub_answer", fmt::format("repository{}", static_cast<int>(kind)),
                std::string(1, kind) + R"({"sha":"c0ffee","siblings":)" + siblings + "}");
   }

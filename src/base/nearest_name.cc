@@ -67,17 +67,18 @@ std::vector<std::string_view> nearest_names(std::string_view name, std::span<con
                                             std::size_t most) {
   if (name.empty() || name.size() > kLongestName) return {};
   const std::string wanted = folded(name);
-  std::vector<std::pair<std::size_t, std::string_view>> found;
-  for (const std::string_view candidate : known) {
-    if (candidate.size() > kLongestName) continue;
-    const std::string other = folded(candidate);
+  std::vector<std::pair<std::size_t, std::size_t>>
+      found;  // edits and place in the list, where ties keep its order
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known[i].size() > kLongestName) continue;
+    const std::string other = folded(known[i]);
     const std::size_t distance = other.starts_with(wanted) ? 0 : edits(wanted, other);
-    if (distance <= most_edits(wanted)) found.emplace_back(distance, candidate);
+    if (distance <= most_edits(wanted)) found.emplace_back(distance, i);
   }
-  std::ranges::stable_sort(found, {}, &std::pair<std::size_t, std::string_view>::first);
+  std::ranges::sort(found);
   std::vector<std::string_view> names;
-  for (const auto& [distance, candidate] : found) {
-    if (names.size() < most && distance <= found.front().first + 1) names.push_back(candidate);
+  for (const auto& [distance, i] : found) {
+    if (names.size() < most && distance <= found.front().first + 1) names.push_back(known[i]);
   }
   return names;
 }
