@@ -147,6 +147,38 @@ void add_devices(Corpus& corpus) {
   corpus.add("device_list", "errors", "a = 1GB\na = 2GB\nB = 1\n= 3 GB\nx\n");
 }
 
+void add_hub(Corpus& corpus) {
+  const std::string digest(64, 'a');
+  const std::string siblings =
+      R"([{"rfilename":"README.md","size":5},{"rfilename":"gemma-Q4_K_M.gguf","size":9,)"
+      R"("lfs":{"sha256":")" +
+      digest + R"("}},{"rfilename":"folder/gemma-Q4_0.gguf","size":7,"lfs":{"sha256":")" + digest +
+      R"("}},{"rfilename":"mmproj-f16.gguf","size":3,"lfs":{"sha256":")" + digest + R"("}}])";
+  const std::string layers =
+      R"([{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:)" + digest + R"(","size":5}])";
+  for (const char kind : {'\0', '\1', '\2'}) {
+    corpus.add("hub_answer", fmt::format("repository{}", static_cast<int>(kind)),
+               std::string(1, kind) + R"({"sha":"c0ffee","siblings":)" + siblings + "}");
+  }
+  corpus.add("hub_answer", "safetensors",
+             std::string(1, '\0') + R"({"sha":"c0ffee","siblings":[{"rfilename":"config.json","size":2},)" +
+                 R"({"rfilename":"model.safetensors","size":8,"lfs":{"sha256":")" + digest + R"("}}]})");
+  corpus.add("hub_answer", "manifest", "\3{\"schemaVersion\":2,\"layers\":" + layers + "}");
+  corpus.add("local_metadata", "manifest", R"({"layers":)" + layers + "}");
+  corpus.add("local_metadata", "record",
+             R"({"version":1,"service":"ollama","source":"gemma3:4b","revision":"r","names":["gemma3:4b"],)"
+             R"("files":[{"name":"a.gguf","bytes":5,"sha256":"","role":"model"}]})");
+  corpus.add(
+      "local_metadata", "state",
+      R"({"version":1,"bytes":1000,"sha256":"","url":"u","finished":false,"ranges":[[0,10],[20,1000]]})");
+  int number = 0;
+  for (const char* name :
+       {"gemma-3-4b-it-qat", "gemma3:4b", "ollama.com/someone/model:tag", "org/repo:Q4_K_M",
+        "https://huggingface.co/org/repo/blob/main/a/b.gguf", "hf.co/org/repo", "12"}) {
+    corpus.add("pull_name", fmt::format("{}", number++), name);
+  }
+}
+
 void add_settings(Corpus& corpus) {
   corpus.add("settings", "all_types",
              "# comment\nmodel = 'gemma-3-270m'\nthreads = 2\ntemperature = 0.5\nstats = true\n"
@@ -214,6 +246,7 @@ int main(int argument_count, char** arguments) {
   add_devices(corpus);
   add_requests(corpus);
   add_stored_json(corpus);
+  add_hub(corpus);
   add_worker_messages(corpus);
   return corpus.failed() ? 1 : 0;
 }

@@ -63,11 +63,10 @@ class AnswerPrinter {
   std::vector<engine::Logprobs> logprobs_;
 };
 
-Result<GenerationResult> generate(Runtime& runtime, const Question& question, engine::LoadedModel& model,
+Result<GenerationResult> generate(Runtime& runtime, const Question& question,
+                                  const std::vector<prompt::Image>& images, engine::LoadedModel& model,
                                   engine::Generator& generator, AnswerPrinter& printer) {
   const auto sink = [&](const engine::Event& event) { printer(event); };
-  CARAT_TRY(const std::vector<prompt::Image> images,
-            load_images(question.images, question.pan_and_scan, runtime.interrupts.token()));
   if (question.raw) {
     std::vector<prompt::Piece> pieces(images.begin(), images.end());
     pieces.emplace_back(prompt::PlainText{question.prompt});
@@ -88,11 +87,15 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question, en
 }  // namespace
 
 Result<> answer_once(Runtime& runtime, const Question& question) {
-  CARAT_TRY(const auto model,
-            open_model(runtime, {.adapters = question.adapters, .sees_images = !question.images.empty()}));
+  // Before the weights, which take longer.
+  CARAT_TRY(const std::vector<prompt::Image> images,
+            load_images(question.images, question.pan_and_scan, runtime.interrupts.token()));
+  CARAT_TRY(const auto model, open_model(runtime, {.adapters = question.adapters,
+                                                   .sees_images = !images.empty(),
+                                                   .needs_images = !images.empty()}));
   CARAT_TRY(const auto generator, make_generator(runtime, *model));
   AnswerPrinter printer(runtime, !question.json);
-  CARAT_TRY(const GenerationResult result, generate(runtime, question, *model, *generator, printer));
+  CARAT_TRY(const GenerationResult result, generate(runtime, question, images, *model, *generator, printer));
   CARAT_TRY_VOID(printer.printed());
   if (question.json) {
     CARAT_TRY_VOID(

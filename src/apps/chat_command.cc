@@ -51,9 +51,9 @@ Result<> chat_on_terminal(Runtime& runtime, const std::vector<std::string>& adap
   session::LocalTurnRunner runner(*model, *generator, style);
   CARAT_TRY(const auto console, TerminalConsole::create(runtime));
   runtime.interrupts.kill_after(kPressesToKill);
-  terminal::ChatView view(
-      runner, *console,
-      {greeting(runtime, *model, style), settings_for(runtime, style), image_loader(*model)});
+  terminal::ChatView view(runner, *console,
+                          {greeting(runtime, *model, style), settings_for(runtime, style),
+                           image_loader(*model), model->vision ? model->vision->config().tokens() : 0});
   return view.run();
 }
 

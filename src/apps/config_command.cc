@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "apps/commands.h"
+#include "base/utf8.h"
 
 namespace carat::apps {
 namespace {
@@ -13,10 +14,26 @@ namespace json = boost::json;
 using config::SettingInfo;
 using config::Settings;
 
+// An address with its password left out: this is shown, and shown to others.
+std::string without_password(const std::string& text) {
+  const std::size_t scheme = text.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = text.substr(0, text.find('/', host)).rfind('@');
+  if (at == std::string::npos || at < host) return text;
+  return text.substr(0, host) + "***" + text.substr(at);
+}
+
+config::Value shown(const config::SettingInfo& setting, const config::Value& value) {
+  const bool address =
+      setting.id == config::Setting::kHuggingFace || setting.id == config::Setting::kOllamaRegistry;
+  const auto* text = std::get_if<std::string>(&value);
+  return address && text != nullptr ? config::Value(without_password(*text)) : value;
+}
+
 json::value to_json(const config::Value& value) {
   struct Convert {
     json::value operator()(std::monostate) const { return nullptr; }
-    json::value operator()(const std::string& text) const { return json::string(text); }
+    json::value operator()(const std::string& text) const { return json::string(replace_invalid_utf8(text)); }
     json::value operator()(std::int64_t number) const { return number; }
     json::value operator()(double number) const { return number; }
     json::value operator()(bool on) const { return on; }
@@ -28,7 +45,8 @@ std::string table(const Settings& settings, const std::string& file) {
   std::string out = fmt::format("{:<18} {:<22} {}\n", "setting", "value", "from");
   for (const SettingInfo& setting : config::settings_table()) {
     const Settings::Entry& entry = settings.entry(setting.id);
-    out += fmt::format("{:<18} {:<22} {}\n", setting.key, config::to_text(entry.value), entry.where);
+    out += fmt::format("{:<18} {:<22} {}\n", setting.key, config::to_text(shown(setting, entry.value)),
+                       entry.where);
   }
   return out + fmt::format("\nSet them in {}, by CARAT_* variables, or by flags, which win.\n", file);
 }
@@ -38,7 +56,7 @@ std::string list(const Settings& settings) {
   for (const SettingInfo& setting : config::settings_table()) {
     const Settings::Entry& entry = settings.entry(setting.id);
     out.push_back(json::object{{"key", setting.key},
-                               {"value", to_json(entry.value)},
+                               {"value", to_json(shown(setting, entry.value))},
                                {"origin", entry.where},
                                {"flag", setting.flag},
                                {"variable", setting.variable},

@@ -2,12 +2,15 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/size_text.h"
+#include "base/utf8.h"
 #include "formats/tensor_directory.h"
 #include "tensor/element_type.h"
 #include "terminal/printable.h"
@@ -28,7 +31,7 @@ std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaCon
   for (std::size_t layer = 0; layer < config.layers; ++layer) {
     if (config.is_global(layer)) global_layers.push_back(layer);
   }
-  return {{"name", json::string(config.name)},
+  return {{"name", json::string(replace_invalid_utf8(config.name))},
           {"layers", config.layers},
           {"global_layers", std::move(global_layers)},
           {"d_model", config.d_model},
@@ -45,7 +48,7 @@ std::vector<std::pair<std::string_view, json::value>> config_rows(const GemmaCon
           {"rope_factor_global", shortest(config.rope_factor_global)},
           {"query_scale", shortest(config.query_scale)},
           {"instruction_tuned", config.instruction_tuned},
-          {"instruction_tuned_source", json::string(config.instruction_tuned_source)},
+          {"instruction_tuned_source", json::string(replace_invalid_utf8(config.instruction_tuned_source))},
           {"has_vision", config.vision.has_value()}};
 }
 
@@ -85,7 +88,23 @@ Totals total(const std::vector<TensorEntry>& entries) {
   return all;
 }
 
-double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+// One line of at most `most` bytes: a file may name its tensors as it likes.
+std::string bounded(const std::string& text, std::size_t most) {
+  std::string line = terminal::printable_line(text);
+  if (line.size() <= most) return line;
+  return terminal::printable_line(line.substr(0, most - 3)) + "...";
+}
+
+constexpr std::size_t kMostNameBytes = 80;
+constexpr std::size_t kMostShapeBytes = 40;
+
+// The widest of some texts, for a column.
+template <class Text>
+std::size_t column_width(const std::vector<TensorEntry>& entries, Text text) {
+  std::size_t width = 0;
+  for (const TensorEntry& entry : entries) width = std::max(width, text(entry).size());
+  return width + 2;
+}
 
 }  // namespace
 
@@ -96,15 +115,21 @@ std::string inspection_text(const model::Checkpoint& checkpoint) {
     out += fmt::format("{:<26}{}\n", name, shown(value));
   }
   const Totals all = total(entries);
-  out += fmt::format("\n{:<10}{:>9}{:>16}{:>14}\n", "type", "tensors", "parameters", "MiB");
+  out += fmt::format("\n{:<10}{:>9}{:>16}{:>14}\n", "type", "tensors", "parameters", "size");
   for (const auto& [type, sum] : totals_by_type(entries)) {
-    out += fmt::format("{:<10}{:>9}{:>16}{:>14.2f}\n", type, sum.tensors, sum.values, mebibytes(sum.bytes));
+    out += fmt::format("{:<10}{:>9}{:>16}{:>14}\n", type, sum.tensors, sum.values, file_size_text(sum.bytes));
   }
-  out += fmt::format("{:<10}{:>9}{:>16}{:>14.2f}\n", "all", all.tensors, all.values, mebibytes(all.bytes));
-  out += fmt::format("{:<10}{:>39.2f}\n\n", "files", mebibytes(checkpoint.files().file_bytes()));
+  out += fmt::format("{:<10}{:>9}{:>16}{:>14}\n", "all", all.tensors, all.values, file_size_text(all.bytes));
+  out += fmt::format("{:<10}{:>39}\n\n", "files", file_size_text(checkpoint.files().file_bytes()));
+  const auto name_of = [](const TensorEntry& entry) { return bounded(entry.name, kMostNameBytes); };
+  const auto shape_of = [](const TensorEntry& entry) {
+    return bounded(formats::shape_text(entry.shape), kMostShapeBytes);
+  };
+  const std::size_t name_width = column_width(entries, name_of);
+  const std::size_t shape_width = column_width(entries, shape_of);
   for (const TensorEntry& entry : entries) {
-    out += fmt::format("{:<40}{:<8}{:<20}{:>14} bytes\n", terminal::printable_line(entry.name),
-                       tensor::info(entry.type).name, formats::shape_text(entry.shape), entry.bytes);
+    out += fmt::format("{:<{}}{:<8}{:<{}}{:>14} bytes\n", name_of(entry), name_width,
+                       tensor::info(entry.type).name, shape_of(entry), shape_width, entry.bytes);
   }
   return out;
 }
@@ -114,13 +139,13 @@ std::string inspection_json(const model::Checkpoint& checkpoint) {
   for (auto& [name, value] : config_rows(checkpoint.config())) config[name] = std::move(value);
   json::array tensors;
   for (const TensorEntry& entry : checkpoint.files().entries()) {
-    tensors.push_back(json::object{{"name", entry.name},
+    tensors.push_back(json::object{{"name", replace_invalid_utf8(entry.name)},
                                    {"type", tensor::info(entry.type).name},
                                    {"shape", json::value_from(entry.shape)},
                                    {"bytes", entry.bytes}});
   }
   const Totals all = total(checkpoint.files().entries());
-  return json::serialize(json::object{{"path", checkpoint.path()},
+  return json::serialize(json::object{{"path", replace_invalid_utf8(checkpoint.path())},
                                       {"config", std::move(config)},
                                       {"parameters", all.values},
                                       {"tensor_bytes", all.bytes},

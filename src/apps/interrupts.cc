@@ -22,18 +22,28 @@ constexpr int kDefaultPressesToKill = 2;
 std::atomic<int> g_presses{0};
 std::atomic<int> g_presses_to_kill{kDefaultPressesToKill};
 std::atomic<int> g_pipe_end{-1};
+std::atomic<int> g_end_signal{0};
 termios g_terminal = {};  // as the program found it; written before the handler is set
 bool g_has_terminal = false;
 
-void on_interrupt(int) {
+void on_interrupt(int signal) {
   const int saved_errno = errno;
+  if (signal != SIGINT) g_end_signal = signal;
   if (g_presses.fetch_add(1) + 1 >= g_presses_to_kill.load()) {
     if (g_has_terminal) ::tcsetattr(STDIN_FILENO, TCSANOW, &g_terminal);  // nobody else will
-    ::_exit(exit_code(ErrorKind::kInterrupted));
+    const int end_signal = g_end_signal.load();
+    ::_exit(end_signal == 0 ? exit_code(ErrorKind::kInterrupted) : 128 + end_signal);
   }
   const char byte = 'i';
   static_cast<void>(!::write(g_pipe_end.load(), &byte, 1));
   errno = saved_errno;
+}
+
+constexpr int kHandled[] = {SIGINT, SIGTERM, SIGHUP};
+
+bool is_ignored(int signal) {
+  struct sigaction action = {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 void set_handler(int signal, void (*handler)(int)) {
@@ -80,17 +90,24 @@ Interrupts::Interrupts() : state_(std::make_unique<State>()) {
   sigset_t interrupt;
   sigset_t before;
   ::sigemptyset(&interrupt);
-  ::sigaddset(&interrupt, SIGINT);
+  for (const int signal : kHandled) ::sigaddset(&interrupt, signal);
   ::pthread_sigmask(SIG_BLOCK, &interrupt, &before);
   state_->watcher = std::thread([state = state_.get()] { state->watch(); });
-  set_handler(SIGINT, on_interrupt);
+  g_end_signal = 0;
+  g_presses = 0;
+  g_presses_to_kill = kDefaultPressesToKill;
+  for (const int signal : kHandled) {
+    if (signal == SIGINT || !is_ignored(signal)) set_handler(signal, on_interrupt);
+  }
   set_handler(SIGPIPE, SIG_IGN);
   set_handler(SIGXFSZ, SIG_IGN);  // a write beyond the limit on file sizes fails instead
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Interrupts::~Interrupts() {
-  set_handler(SIGINT, SIG_DFL);
+  for (const int signal : kHandled) {
+    if (!is_ignored(signal)) set_handler(signal, SIG_DFL);
+  }
   set_handler(SIGPIPE, SIG_DFL);
   set_handler(SIGXFSZ, SIG_DFL);
   ::close(state_->write_end);
@@ -103,8 +120,14 @@ std::stop_token Interrupts::token() const {
   return state_->source.get_token();
 }
 
+int Interrupts::end_signal() { return g_end_signal.load(); }
+
 std::stop_token Interrupts::renew() {
   const std::lock_guard lock(state_->mutex);
+  if (g_end_signal.load() != 0) {
+    state_->source.request_stop();
+    return state_->source.get_token();
+  }
   g_presses = 0;
   state_->source = std::stop_source();
   return state_->source.get_token();

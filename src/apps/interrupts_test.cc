@@ -28,6 +28,40 @@ TEST(Interrupts, CtrlCRequestsAStop) {
   wait_for(token);
 }
 
+TEST(Interrupts, SigtermAndSighupStopForGood) {
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    Interrupts interrupts;
+    EXPECT_EQ(Interrupts::end_signal(), 0);
+    const std::stop_token token = interrupts.token();
+    ::raise(signal);
+    wait_for(token);
+    EXPECT_EQ(Interrupts::end_signal(), signal);
+    EXPECT_TRUE(interrupts.renew().stop_requested());
+  }
+}
+
+TEST(InterruptsDeathTest, TheSecondSigtermKills) {
+  EXPECT_EXIT(
+      {
+        Interrupts interrupts;
+        ::raise(SIGTERM);
+        ::raise(SIGTERM);
+        ::_exit(0);
+      },
+      testing::ExitedWithCode(143), "");
+}
+
+TEST(InterruptsDeathTest, AnIgnoredSighupStaysIgnored) {
+  EXPECT_EXIT(
+      {
+        std::signal(SIGHUP, SIG_IGN);
+        Interrupts interrupts;
+        ::raise(SIGHUP);
+        ::_exit(interrupts.token().stop_requested() || Interrupts::end_signal() != 0 ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(Interrupts, EachTokenHasItsOwnPresses) {
   Interrupts interrupts;
   for (int i = 0; i < 3; ++i) {

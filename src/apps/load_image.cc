@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/size_text.h"
 #include "images/decoder.h"
 
 namespace carat::apps {
@@ -12,10 +13,17 @@ Result<prompt::Image> load_image(const std::string& path, bool pan_and_scan, con
 }
 
 Result<std::vector<prompt::Image>> load_images(const std::vector<std::string>& paths, bool pan_and_scan,
-                                               const std::stop_token& stop) {
+                                               const std::stop_token& stop, std::uint64_t most_bytes) {
   std::vector<prompt::Image> images;
+  std::uint64_t bytes = 0;
   for (const std::string& path : paths) {
     CARAT_TRY(images.emplace_back(), load_image(path, pan_and_scan, stop));
+    bytes += images.back().picture->pixels.pixels.size();
+    if (bytes > most_bytes) {
+      return fail(ErrorKind::kFailed,
+                  "{}: the pictures up to this one take {} when decoded, where {} are allowed", path,
+                  memory_size_text(bytes), memory_size_text(most_bytes));
+    }
   }
   return images;
 }

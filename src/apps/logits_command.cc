@@ -53,13 +53,12 @@ Result<std::vector<TokenId>> parse_ids(std::string_view list, std::size_t vocabu
 }
 
 Result<engine::PromptTokens> prompt_of(const Runtime& runtime, const LogitsOptions& options,
-                                       engine::LoadedModel& model, engine::ImageReader* images) {
+                                       const std::vector<prompt::Image>& pictures, engine::LoadedModel& model,
+                                       engine::ImageReader* images) {
   if (!options.tokens.empty()) {
     CARAT_TRY(std::vector<TokenId> ids, parse_ids(options.tokens, model.model->config().vocab));
     return engine::PromptTokens{.ids = std::move(ids), .spans = {}};
   }
-  CARAT_TRY(const std::vector<prompt::Image> pictures,
-            load_images(options.images, options.pan_and_scan, runtime.interrupts.token()));
   std::vector<prompt::Piece> pieces = {prompt::PlainText{options.text}};
   if (!pictures.empty()) {
     CARAT_TRY(pieces, prompt::place_images(options.text, pictures));
@@ -88,15 +87,18 @@ Result<> write_logits(Runtime& runtime, const LogitsOptions& options) {
   if (!options.tokens.empty() && !options.images.empty()) {
     return fail(ErrorKind::kUsage, "--image goes with --text, in which <start_of_image> is its place");
   }
+  CARAT_TRY(const std::vector<prompt::Image> pictures,
+            load_images(options.images, options.pan_and_scan, runtime.interrupts.token()));
   CARAT_TRY(const auto model, open_model(runtime, {.context_length = options.chunk,
                                                    .logit_rows = options.chunk,
                                                    .adapters = options.adapters,
-                                                   .sees_images = !options.images.empty(),
+                                                   .sees_images = !pictures.empty(),
+                                                   .needs_images = !pictures.empty(),
                                                    .vision_precision = tower_precision(runtime)}));
   std::optional<engine::ImageReader> images;
   if (model->vision) images.emplace(*model->vision, engine::ImageCacheOptions{});
   CARAT_TRY(const engine::PromptTokens prompt,
-            prompt_of(runtime, options, *model, images ? &*images : nullptr));
+            prompt_of(runtime, options, pictures, *model, images ? &*images : nullptr));
   CARAT_TRY(NpyFile file, NpyFile::create(options.out, prompt.ids.size(), model->model->config().vocab));
 
   terminal::ProgressLine progress(runtime.clock, progress_writer());

@@ -100,5 +100,6 @@ int main(int argc, char** argv) {
   if (done) return 0;
   // Nobody is there to read about a closed pipe.
   if (done.error().kind != ErrorKind::kClosedPipe) apps::note(done.error().message);
-  return apps::exit_code(done.error().kind);
+  const int end_signal = apps::Interrupts::end_signal();
+  return end_signal == 0 ? apps::exit_code(done.error().kind) : 128 + end_signal;
 }

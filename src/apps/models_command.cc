@@ -1,14 +1,20 @@
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apps/commands.h"
+#include "apps/model_plan.h"
 #include "apps/open_model.h"
+#include "base/size_text.h"
+#include "base/utf8.h"
 #include "hub/model_caches.h"
 #include "hub/model_summary.h"
+#include "planner/memory_plan.h"
 #include "terminal/printable.h"
 
 namespace carat::apps {
@@ -24,12 +30,16 @@ struct ModelsFlags {
 struct ListedModel {
   hub::CachedModel place;
   hub::ModelSummary summary;
-  std::string problem;  // why it cannot be used; empty: it can
+  std::uint64_t needs = 0;  // bytes of memory, with a context of the usual length
+  std::string problem;      // why it cannot be used; empty: it can
 };
 
 struct Listing {
   std::vector<ListedModel> models;
   std::vector<hub::CachedModel> foreign;  // of other families
+  std::optional<std::uint64_t> memory;    // free here; nullopt: unknown
+
+  bool fits(const ListedModel& model) const { return !memory || model.needs <= *memory; }
 };
 
 std::vector<hub::CachedModel> all_places(const Runtime& runtime) {
@@ -41,17 +51,30 @@ std::vector<hub::CachedModel> all_places(const Runtime& runtime) {
   return places;
 }
 
+// A context longer than the model's is cut here; who opens the model is told.
+planner::PlanRequest listing_request(const Runtime& runtime, const model::GemmaConfig& config) {
+  planner::PlanRequest request = plan_request(runtime, config);
+  request.context_length = std::min(request.context_length, config.max_context);
+  return request;
+}
+
 Result<Listing> list_models(const Runtime& runtime) {
-  Listing listing;
+  Listing listing{.models = {}, .foreign = {}, .memory = memory_here()};
   for (hub::CachedModel& place : all_places(runtime)) {
     if (runtime.interrupts.token().stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
-    const auto summary = hub::summarize_model(place.path);
+    std::uint64_t needs = 0;
+    const auto summary = hub::summarize_model(place.path, [&](const model::Checkpoint& checkpoint) {
+      const model::GemmaConfig& config = checkpoint.config();
+      needs = planner::plan_memory(config, planner::types_of(checkpoint), listing_request(runtime, config))
+                  .total();
+    });
     if (summary && !*summary) {
       listing.foreign.push_back(std::move(place));
       continue;
     }
     ListedModel& model = listing.models.emplace_back();
     model.place = std::move(place);
+    model.needs = needs;
     if (summary) {
       model.summary = **summary;
     } else {
@@ -64,42 +87,67 @@ Result<Listing> list_models(const Runtime& runtime) {
 std::string listing_json(const Listing& listing, bool all) {
   json::array models;
   for (const ListedModel& model : listing.models) {
-    json::object row{{"name", model.place.name},
+    json::object row{{"name", replace_invalid_utf8(model.place.name)},
                      {"from", hub::to_text(model.place.origin)},
-                     {"path", model.place.path.string()}};
+                     {"path", replace_invalid_utf8(model.place.path.string())}};
     if (model.problem.empty()) {
       row["bytes"] = model.summary.bytes;
       row["precision"] = model.summary.precision;
       row["vision"] = model.summary.has_vision;
       row["instruction_tuned"] = model.summary.instruction_tuned;
+      row["needs_bytes"] = model.needs;
+      row["fits"] = listing.fits(model);
     } else {
-      row["problem"] = model.problem;
+      row["problem"] = replace_invalid_utf8(model.problem);
     }
     models.push_back(std::move(row));
   }
-  json::object out{{"models", std::move(models)}, {"others", listing.foreign.size()}};
+  json::object out{{"models", std::move(models)},
+                   {"others", listing.foreign.size()},
+                   {"memory_bytes", listing.memory ? json::value(*listing.memory) : json::value(nullptr)}};
   if (all) {
     json::array foreign;
-    for (const hub::CachedModel& model : listing.foreign) foreign.push_back(json::string(model.name));
+    for (const hub::CachedModel& model : listing.foreign)
+      foreign.push_back(json::string(replace_invalid_utf8(model.name)));
     out["other_names"] = std::move(foreign);
   }
   return json::serialize(out) + "\n";
 }
 
+std::string fits_text(const Listing& listing, const ListedModel& model) {
+  if (listing.fits(model)) return "yes";
+  return fmt::format("no, needs {} of {}", memory_size_text(model.needs), memory_size_text(*listing.memory));
+}
+
+// As wide as the longest name, if that is not too long for a line.
+std::size_t name_width(const Listing& listing) {
+  std::size_t width = 24;
+  for (const ListedModel& model : listing.models) width = std::max(width, model.place.name.size());
+  return std::min<std::size_t>(width, 64) + 2;
+}
+
 std::string listing_text(const Listing& listing, bool all) {
-  std::string out =
-      fmt::format("{:<48}{:<13}{:>9}  {:<8}{:<8}{}\n", "name", "from", "MB", "type", "images", "kind");
-  for (const auto& [place, summary, problem] : listing.models) {
-    out += fmt::format("{:<48}{:<13}", terminal::printable_line(place.name), hub::to_text(place.origin));
-    out += problem.empty() ? fmt::format("{:>9}  {:<8}{:<8}{}\n", summary.bytes / 1'000'000,
-                                         summary.precision, summary.has_vision ? "yes" : "no",
-                                         summary.instruction_tuned ? "instruction-tuned" : "base")
-                           : fmt::format("cannot be used: {}\n", terminal::printable_line(problem));
+  const std::size_t width = name_width(listing);
+  std::string out = fmt::format("{:<{}}{:<13}{:>10}  {:<9}{:<8}{:<19}{}\n", "name", width, "from", "size",
+                                "type", "images", "kind", "fits");
+  const auto start = [&](const hub::CachedModel& place) {
+    out += fmt::format("{:<{}}{:<13}", terminal::printable_line(place.name) + " ", width,
+                       hub::to_text(place.origin));
+  };
+  for (const ListedModel& model : listing.models) {
+    start(model.place);
+    const hub::ModelSummary& summary = model.summary;
+    out +=
+        model.problem.empty()
+            ? fmt::format("{:>10}  {:<9}{:<8}{:<19}{}\n", file_size_text(summary.bytes), summary.precision,
+                          summary.has_vision ? "yes" : "no",
+                          summary.instruction_tuned ? "instruction-tuned" : "base", fits_text(listing, model))
+            : fmt::format("cannot be used: {}\n", terminal::printable_line(model.problem));
   }
   if (all) {
     for (const hub::CachedModel& model : listing.foreign) {
-      out += fmt::format("{:<48}{:<13}of another family\n", terminal::printable_line(model.name),
-                         hub::to_text(model.origin));
+      start(model);
+      out += "of another family\n";
     }
   } else if (!listing.foreign.empty()) {
     out += fmt::format("and {} of other families; --all lists them\n", listing.foreign.size());

@@ -8,6 +8,7 @@
 #include "apps/lora_option.h"
 #include "apps/model_plan.h"
 #include "backend/cpu/cpu_backend.h"
+#include "engine/prompt_tokens.h"
 #include "parallel/topology.h"
 #include "planner/weights.h"
 #include "terminal/progress_line.h"
@@ -16,6 +17,15 @@ namespace carat::apps {
 namespace {
 
 using config::Setting;
+
+// Whether the model can be used so, by its headers alone.
+Result<> admit(const Runtime& runtime, const model::Checkpoint& checkpoint, const ModelUse& use,
+               std::uint64_t adapter_bytes) {
+  if (use.needs_images && checkpoint.vision() == nullptr) {
+    return std::unexpected(engine::sees_nothing(checkpoint.path(), checkpoint.vision_remark()));
+  }
+  return require_memory(runtime, checkpoint, use, adapter_bytes);
+}
 
 }  // namespace
 
@@ -67,7 +77,7 @@ Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const 
                              .vision_precision = use.vision_precision.value_or(vision_precision(runtime)),
                              .adapters = std::move(adapters),
                              .admit = [&](const model::Checkpoint& checkpoint) {
-                               return require_memory(runtime, checkpoint, use, adapter_bytes);
+                               return admit(runtime, checkpoint, use, adapter_bytes);
                              }});
 }
 

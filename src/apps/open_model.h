@@ -29,17 +29,18 @@ Result<std::filesystem::path> find_model(const Runtime& runtime);
 // Threads of -t, otherwise as many as this process may use.
 std::size_t thread_count(const Runtime& runtime);
 
-// What a command does with a model. All but the last is for the check whether that fits into memory.
+// What a command does with a model. It is checked before any weight is read.
 struct ModelUse {
   std::optional<std::size_t> context_length = {};               // nullopt: that of the settings
   std::size_t logit_rows = 1;                                   // rows of one step whose logits are wanted
   std::vector<std::string> adapters = {};                       // of --lora
   bool sees_images = true;                                      // false: an image tower stays in its file
+  bool needs_images = false;                                    // true: a text-only model is refused
   std::optional<model::VisionPrecision> vision_precision = {};  // nullopt: that of the settings
 };
 
-// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted. kDoesNotFit, before any weight is
-// read, when this machine has no room for it.
+// Finds and loads that model, showing progress; Ctrl-C gives kInterrupted. Before any weight is
+// read, kDoesNotFit when this machine has no room for it, and kUsage when it cannot do what it is wanted for.
 Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const ModelUse& use = {});
 
 // Where --mmproj says that the image tower is.

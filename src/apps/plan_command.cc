@@ -1,3 +1,5 @@
+#include <boost/json.hpp>
+
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -6,7 +8,10 @@
 
 #include "apps/commands.h"
 #include "apps/model_plan.h"
+#include "backend/cpu/cpu_backend.h"
 #include "base/text_file.h"
+#include "hub/file_names.h"
+#include "hub/pull_name.h"
 #include "model/checkpoint.h"
 #include "planner/device_list.h"
 #include "planner/fit.h"
@@ -23,9 +28,9 @@ namespace {
 constexpr std::size_t kMaxDeviceFileBytes = std::size_t{1} << 20;
 
 struct PlanOptions {
-  std::string precision;
-  std::string memory;
-  std::string device;
+  std::optional<std::string> precision;
+  std::optional<std::string> memory;
+  std::optional<std::string> device;
   std::size_t users = 1;
   std::size_t snapshots = 0;
   bool head_copy = false;
@@ -39,8 +44,26 @@ struct Subject {
   std::optional<model::Checkpoint> checkpoint;
   model::GemmaConfig config;
   std::string name;
-  bool is_qat = false;  // trained for int4 in blocks of 32, by its name
 };
+
+// Without files: the precision of what `carat pull` gets by that name.
+planner::Precision pulled_precision(const std::string& name) {
+  using enum planner::Precision;
+  const auto parsed = hub::parse_pull_name(name);
+  if (!parsed) return name.find("qat") != std::string::npos ? kInt4Block : kBf16;
+  std::string wanted;
+  if (const auto* repository = std::get_if<hub::HuggingFaceName>(&*parsed)) {
+    wanted = repository->precision;
+    if (wanted.empty()) return name.find("qat") != std::string::npos ? kInt4Block : kBf16;
+  } else {
+    wanted = std::get<hub::OllamaName>(*parsed).tag;
+  }
+  const std::string lower = hub::lower_case(wanted);
+  const auto has = [&](std::string_view part) { return lower.find(part) != std::string::npos; };
+  if (has("qat") || has("q4_0")) return kInt4Block;
+  if (has("q8_0")) return kQ8_0;
+  return has("f16") || has("fp16") || has("f32") ? kBf16 : kQ4_K_M;
+}
 
 Result<Subject> find_subject(const Runtime& runtime) {
   const std::string name = runtime.settings.text(config::Setting::kModel);
@@ -52,26 +75,32 @@ Result<Subject> find_subject(const Runtime& runtime) {
     subject.name = path->filename().string();
     return subject;
   }
+  // What lies there under that name, but is no model, is not what was released either.
+  std::error_code error;
   const auto size = planner::find_released(name);
-  if (!size) return std::unexpected(path.error());
-  Subject subject{.checkpoint = {},
-                  .config = planner::released_config(*size),
-                  .name = name,
-                  .is_qat = name.find("qat") != std::string::npos};
-  if (checkpoint_options(runtime).mmproj == model::kNoMmproj) subject.config.vision.reset();
+  if (!size || std::filesystem::exists(name, error)) return std::unexpected(path.error());
+  Subject subject{.checkpoint = {}, .config = planner::released_config(*size), .name = name};
+  const std::string mmproj = checkpoint_options(runtime).mmproj;
+  if (mmproj == model::kNoMmproj) {
+    subject.config.vision.reset();
+  } else if (!mmproj.empty()) {
+    return fail(
+        ErrorKind::kUsage,
+        "--mmproj: {} goes with the files of a model, and {} names a released size; --mmproj none leaves its "
+        "image tower out",
+        mmproj, name);
+  }
   return subject;
 }
 
 Result<planner::Precision> chosen_precision(const Subject& subject, const PlanOptions& options) {
-  if (options.precision.empty()) {
-    return subject.is_qat ? planner::Precision::kInt4Block : planner::Precision::kBf16;
-  }
-  if (const auto precision = quantize::find_precision(options.precision)) return *precision;
+  if (!options.precision) return pulled_precision(subject.name);
+  if (const auto precision = quantize::find_precision(*options.precision)) return *precision;
   std::string names;
   for (const planner::Precision precision : planner::kPrecisions) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", planner::name_of(precision));
   }
-  return fail(ErrorKind::kUsage, "--precision: expected one of {}, found '{}'", names, options.precision);
+  return fail(ErrorKind::kUsage, "--precision: expected one of {}, found '{}'", names, *options.precision);
 }
 
 Result<planner::DeviceList> device_list(const Runtime& runtime) {
@@ -93,17 +122,28 @@ struct Place {
 };
 
 Result<Place> find_place(const Runtime& runtime, const PlanOptions& options) {
-  if (!options.memory.empty()) {
-    CARAT_TRY(const std::uint64_t memory, planner::parse_memory_size("--memory", options.memory));
+  if (options.memory) {
+    CARAT_TRY(const std::uint64_t memory, planner::parse_memory_size("--memory", *options.memory));
     return Place{"--memory", memory};
   }
-  if (!options.device.empty()) {
+  if (options.device) {
     CARAT_TRY(const planner::DeviceList devices, device_list(runtime));
-    CARAT_TRY(const planner::Device device, devices.find(options.device));
+    CARAT_TRY(const planner::Device device, devices.find(*options.device));
     return Place{fmt::format("{} ({})", device.name, device.memory_text), device.memory};
   }
   if (const auto memory = memory_here()) return Place{"this machine, free,", *memory};
   return fail(ErrorKind::kFailed, "cannot find out how much memory is free here: say how much with --memory");
+}
+
+std::string devices_json(const planner::DeviceList& devices) {
+  boost::json::array rows;
+  for (const planner::Device& device : devices.devices()) {
+    rows.push_back(boost::json::object{{"name", device.name},
+                                       {"memory", device.memory_text},
+                                       {"memory_bytes", device.memory},
+                                       {"description", device.description}});
+  }
+  return boost::json::serialize(boost::json::object{{"devices", std::move(rows)}}) + "\n";
 }
 
 std::string devices_text(const planner::DeviceList& devices) {
@@ -129,11 +169,14 @@ Result<planner::PlanRequest> checked_request(const Runtime& runtime, const PlanO
 }
 
 Result<> plan(const Runtime& runtime, const PlanOptions& options) {
+  // Also where nothing is computed, a level that is not there is a mistake.
+  CARAT_TRY_VOID(
+      backend::make_cpu_backend({.threads = 1, .level = runtime.settings.text(config::Setting::kCpu)}));
   CARAT_TRY(const Subject subject, find_subject(runtime));
   CARAT_TRY(const planner::Precision precision, chosen_precision(subject, options));
   CARAT_TRY(const planner::PlanRequest request, checked_request(runtime, options, subject));
   CARAT_TRY(const Place place, find_place(runtime, options));
-  const bool as_stored = subject.checkpoint && options.precision.empty();
+  const bool as_stored = subject.checkpoint && !options.precision;
   const planner::TensorTypes types =
       as_stored ? planner::types_of(*subject.checkpoint) : planner::types_of(precision, subject.config);
   const planner::FitReport report = planner::check_fit(subject.config, types, request, place.memory);
@@ -153,7 +196,7 @@ Result<> run_plan(const Runtime& runtime, const PlanOptions& options) {
   }
   if (options.devices) {
     CARAT_TRY(const planner::DeviceList devices, device_list(runtime));
-    return print(devices_text(devices));
+    return print(options.json ? devices_json(devices) : devices_text(devices));
   }
   return plan(runtime, options);
 }
@@ -170,7 +213,7 @@ void add_plan_command(CommandLine& line) {
   command.add_option(
       "--precision", options->precision,
       "of the weights: bf16, q8_0, sfp8, q4_k_m, int4-block or int4 (default: as the files have them; "
-      "without files bf16, or int4-block where the name says qat)");
+      "without files as carat pull gets it, bf16 where it gets safetensors)");
   command.add_option("--users", options->users, "conversations at once, each with a full context")
       ->check(CLI::Range(std::size_t{1}, planner::kMostUsers))
       ->capture_default_str();

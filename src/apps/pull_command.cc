@@ -8,6 +8,7 @@
 
 #include "apps/commands.h"
 #include "apps/open_model.h"
+#include "base/utf8.h"
 #include "hub/pull.h"
 #include "terminal/progress_line.h"
 #include "terminal/transfer_rate.h"
@@ -58,7 +59,7 @@ std::string result_json(const hub::Pulled& pulled) {
                                  {"role", hub::to_text(file.role)}});
   }
   return json::serialize(json::object{{"name", pulled.name},
-                                      {"folder", pulled.folder.string()},
+                                      {"folder", replace_invalid_utf8(pulled.folder.string())},
                                       {"service", pulled.plan.service},
                                       {"source", pulled.plan.source},
                                       {"revision", pulled.plan.revision},
@@ -101,6 +102,7 @@ Result<> pull(Runtime& runtime, const PullFlags& flags) {
     return fail(ErrorKind::kInterrupted, "interrupted; the same command goes on from here");
   }
   if (!pulled) return std::unexpected(pulled.error());
+  if (!pulled->remark.empty()) note(pulled->remark);
   return print(flags.as_json ? result_json(*pulled) : result_text(*pulled));
 }
 

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/size_text.h"
 #include "tensor/element_type.h"
 
 namespace carat::apps {
@@ -23,9 +24,9 @@ std::string quantize_text(const quantize::QuantizeReport& report, const quantize
     text += fmt::format("perplexity {:.4f} before, {:.4f} after ({:+.2f}%)\n", *change.before, *change.after,
                         100.0 * (*change.after / *change.before - 1.0));
   }
-  text += fmt::format("{}: {}, {:.1f} MB from {:.1f} MB\n", options.output,
-                      quantize::info(options.precision).words, static_cast<double>(report.output_bytes) / 1e6,
-                      static_cast<double>(report.source_bytes) / 1e6);
+  text += fmt::format("{}: {}, {} from {}\n", options.output,
+                      quantize::info(options.precision).words, file_size_text(report.output_bytes),
+                      file_size_text(report.source_bytes));
   return text;
 }
 

@@ -1,7 +1,10 @@
 #include "base/nearest_name.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace carat {
@@ -39,13 +42,16 @@ std::size_t edits(const std::string& a, const std::string& b) {
   return last[b.size()];
 }
 
+// More edits than this are another name.
+std::size_t most_edits(const std::string& wanted) { return std::max<std::size_t>(1, wanted.size() / 3); }
+
 }  // namespace
 
 std::optional<std::string_view> nearest_name(std::string_view name, std::span<const std::string_view> known) {
   if (name.empty() || name.size() > kLongestName) return std::nullopt;
   const std::string wanted = folded(name);
   std::optional<std::string_view> best;
-  std::size_t fewest = std::max<std::size_t>(1, wanted.size() / 3) + 1;
+  std::size_t fewest = most_edits(wanted) + 1;
   for (const std::string_view candidate : known) {
     if (candidate.size() > kLongestName) continue;
     const std::size_t distance = edits(wanted, folded(candidate));
@@ -55,6 +61,36 @@ std::optional<std::string_view> nearest_name(std::string_view name, std::span<co
     }
   }
   return best;
+}
+
+std::vector<std::string_view> nearest_names(std::string_view name, std::span<const std::string_view> known,
+                                            std::size_t most) {
+  if (name.empty() || name.size() > kLongestName) return {};
+  const std::string wanted = folded(name);
+  std::vector<std::pair<std::size_t, std::size_t>>
+      found;  // edits and place in the list, where ties keep its order
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known[i].size() > kLongestName) continue;
+    const std::string other = folded(known[i]);
+    const std::size_t distance = other.starts_with(wanted) ? 0 : edits(wanted, other);
+    if (distance <= most_edits(wanted)) found.emplace_back(distance, i);
+  }
+  std::ranges::sort(found);
+  std::vector<std::string_view> names;
+  for (const auto& [distance, i] : found) {
+    if (names.size() < most && distance <= found.front().first + 1) names.push_back(known[i]);
+  }
+  return names;
+}
+
+std::string did_you_mean(const std::vector<std::string_view>& names, std::string_view separator) {
+  if (names.empty()) return "";
+  std::string out = std::string(separator) + "did you mean ";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) out += i + 1 == names.size() ? " or " : ", ";
+    out += fmt::format("'{}'", names[i]);
+  }
+  return out + "?";
 }
 
 }  // namespace carat

@@ -25,5 +25,20 @@ TEST(NearestName, SuggestsNothingForStrangers) {
   EXPECT_EQ(nearest_name("seed", {}), std::nullopt);
 }
 
+TEST(NearestNames, AreThoseItBeginsAndThoseFewEditsAway) {
+  const std::vector<std::string_view> known{"h100-80g", "h200-141g", "h200-zerogpu-70g", "t4-16g", "l4-24g"};
+  EXPECT_EQ(nearest_names("h200", known), (std::vector<std::string_view>{"h200-141g", "h200-zerogpu-70g"}));
+  EXPECT_EQ(nearest_names("l4_24", known), std::vector<std::string_view>{"l4-24g"});
+  EXPECT_EQ(nearest_names("h", known, 1), std::vector<std::string_view>{"h100-80g"});
+  EXPECT_TRUE(nearest_names("", known).empty());
+  EXPECT_TRUE(nearest_names("something else", known).empty());
+}
+
+TEST(NearestNames, AreAskedFor) {
+  EXPECT_EQ(did_you_mean({}), "");
+  EXPECT_EQ(did_you_mean({"a"}), "; did you mean 'a'?");
+  EXPECT_EQ(did_you_mean({"a", "b", "c"}, ""), "did you mean 'a', 'b' or 'c'?");
+}
+
 }  // namespace
 }  // namespace carat

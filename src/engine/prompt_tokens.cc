@@ -18,22 +18,23 @@ std::vector<Image> images_of(std::span<const prompt::Piece> pieces) {
   return images;
 }
 
-std::unexpected<Error> sees_nothing(const LoadedModel& model) {
-  const std::string reason = model.vision_remark.empty() ? "" : fmt::format(" ({})", model.vision_remark);
-  return fail(ErrorKind::kUsage,
+}  // namespace
+
+Error sees_nothing(std::string_view model, std::string_view remark) {
+  const std::string reason = remark.empty() ? "" : fmt::format(" ({})", remark);
+  return {ErrorKind::kUsage,
+          fmt::format(
               "{} is text-only here and cannot see images{}; the 4B, 12B and 27B models of Gemma 3 can, with "
               "their image tower in the model's files, beside them as mmproj-*.gguf, or named by --mmproj",
-              model.name, reason);
+              model, reason)};
 }
-
-}  // namespace
 
 Result<PromptTokens> encode_prompt(std::span<const prompt::Piece> pieces, const LoadedModel& model,
                                    ImageReader* images) {
   const std::vector<Image> pictures = images_of(pieces);
   prompt::ImageForm form;
   if (!pictures.empty()) {
-    if (images == nullptr) return sees_nothing(model);
+    if (images == nullptr) return std::unexpected(sees_nothing(model.name, model.vision_remark));
     form.soft_tokens = images->config().tokens();
     for (const Image& picture : pictures) form.crops.push_back(ImageReader::crops(picture));
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -32,6 +33,10 @@ struct PromptTokens {
   std::vector<TokenId> ids;
   std::vector<ImageSpan> spans;  // in order, apart from one another
 };
+
+// What is said to who shows an image to a text-only model: kUsage, with the models that see. `remark`: why
+// a projector file beside it was not taken; else empty.
+Error sees_nothing(std::string_view model, std::string_view remark);
 
 // Encodes a prompt, which starts with exactly one BOS whether its pieces bring one or not. kUsage for ids
 // that the model does not have, for an empty prompt, and for images where `images` is null, since the model

@@ -50,6 +50,10 @@ class TextSink final : public BodySink {
 
 }  // namespace
 
+bool is_unreachable(const Error& error) {
+  return error.kind == ErrorKind::kNetwork && error.message.starts_with(kCannotReach);
+}
+
 struct Client::Shared {
   explicit Shared(ClientOptions given) : options(std::move(given)) {}
   ClientOptions options;

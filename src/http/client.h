@@ -26,6 +26,10 @@ struct TextResponse {
   std::string body;
 };
 
+// Whether an Error of a Client's says that no connection was made at all: without a network, or where the
+// address is wrong, asking again at once does not help.
+bool is_unreachable(const Error& error);
+
 // Fetches addresses over HTTP/1.1, each request on a connection of its own; safe to use from several threads.
 // Certificates are checked against the system's store, or the one that SSL_CERT_FILE names.
 //

@@ -187,7 +187,7 @@ TEST(ClientTest, RefusedConnectionsAreNetworkErrors) {
   {
     address = TestServer([](TestConnection&) {}).url();
   }
-  expect_error(get(address), ErrorKind::kNetwork, "connecting to 127.0.0.1");
+  expect_error(get(address), ErrorKind::kNetwork, "cannot reach 127.0.0.1: nothing answers at that address");
 }
 
 TEST(ClientTest, AStopEndsARequestThatWaits) {

@@ -97,6 +97,15 @@ struct Exchange::Impl {
     return fail(ErrorKind::kNetwork, "{}: {}: {}", place, doing, why);
   }
 
+  // In words that need no knowledge of networks.
+  std::unexpected<Error> unreachable(const std::string& host, std::string_view what, error_code error) {
+    if (stop.stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
+    std::string why = error == beast::error::timeout ? "it does not answer" : error.message();
+    if (error == asio::error::connection_refused) why = "nothing answers at that address";
+    return fail(ErrorKind::kNetwork, "{}{}: {}{}; is there a network connection? (for {})", kCannotReach,
+                host, what, why, place);
+  }
+
   Result<> connect(const std::string& host, std::uint16_t port) {
     asio::ip::tcp::resolver::results_type addresses;
     error_code error = wait(options.connect_timeout, [&](auto handler) {
@@ -106,9 +115,9 @@ struct Exchange::Impl {
                                handler(e);
                              });
     });
-    if (error) return failed(fmt::format("looking up {}", host), error);
+    if (error) return unreachable(host, "its address cannot be found: ", error);
     error = wait(options.connect_timeout, [&](auto handler) { stream.async_connect(addresses, handler); });
-    if (error) return failed(fmt::format("connecting to {}", host), error);
+    if (error) return unreachable(host, "", error);
     return {};
   }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <stop_token>
+#include <string_view>
 
 #include "base/result.h"
 #include "http/client.h"
@@ -23,6 +24,9 @@ class TlsContext {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// How the message of an Error begins where no connection was made.
+inline constexpr std::string_view kCannotReach = "cannot reach ";
 
 // One request on one connection, which ends with this object. Redirects are the caller's. Errors are those of
 // Client::send.

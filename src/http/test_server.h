@@ -35,6 +35,12 @@ struct TestRequest {
   }
 };
 
+// A whole response: its body after its length.
+inline std::string response(std::string_view status, std::string_view body, std::string_view headers = "") {
+  return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         std::string(headers) + "\r\n" + std::string(body);
+}
+
 // The server's end of one connection. Plain sockets, so that any bytes can be sent and any cut be made.
 class TestConnection {
  public:
@@ -55,9 +61,8 @@ class TestConnection {
 
   // "200 OK" with a body and its length.
   bool reply(std::string_view status, std::string_view body, std::string_view headers = "") {
-    return send("HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) +
-                "\r\n" + std::string(headers) + "\r\n" +
-                (request_.method == "HEAD" ? "" : std::string(body)));
+    const std::string all = response(status, body, headers);
+    return send(std::string_view(all).substr(0, all.size() - (request_.method == "HEAD" ? body.size() : 0)));
   }
 
   bool redirect(std::string_view location, std::string_view status = "302 Found") {

@@ -28,9 +28,13 @@ bool skip(std::string_view& text, std::string_view prefix) {
   return found;
 }
 
+// Says nothing of a query or a user's name, which may hold a password.
 std::unexpected<Error> invalid(std::string_view text, std::string_view expected) {
-  return fail(ErrorKind::kUsage, "'{}' is no address that can be used: expected {}",
-              text.substr(0, text.find('?')), expected);
+  std::string_view shown = text.substr(0, text.find('?'));
+  const std::size_t at = shown.rfind('@');
+  if (at != std::string_view::npos) shown.remove_prefix(at);
+  return fail(ErrorKind::kUsage, "'{}{}' is no address that can be used: expected {}",
+              at == std::string_view::npos ? "" : "...", shown, expected);
 }
 
 // "host", "host:port", "[address]" or "[address]:port" into url.

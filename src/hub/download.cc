@@ -186,6 +186,7 @@ Result<> fetch_missing(Transfer& transfer, const std::stop_token& stop) {
   if (first.empty()) return {};
   CARAT_TRY(const Ranges ranges, fetch_range(transfer, first.front(), stop));
   if (ranges == Ranges::kIgnored) return fetch_whole(transfer, stop);
+  CARAT_TRY_VOID(transfer.how.look());
   return fetch_pieces(transfer, missing(options.piece_bytes), stop);
 }
 

@@ -26,6 +26,7 @@ struct Download {
   std::string authorization;                                // header; empty: none
   std::function<Error(const http::ResponseHead&)> refusal;  // what a status means
   std::function<void(std::uint64_t)> progress;  // bytes of the file so far; by one thread at a time
+  std::function<Result<>()> look;  // called once the first bytes are in the part file; an Error ends it
 };
 
 // Fetches what `part` lacks, several ranges at a time, or the whole file from its start where the server does

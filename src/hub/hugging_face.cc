@@ -128,7 +128,9 @@ Result<PullPlan> choose_files(const Repository& repository, const HuggingFaceNam
                                       http::encode_path(repository.revision), http::encode_path(file.path)),
                           file.bytes, file.sha256, role});
   };
-  const std::string short_repository = name.repository.substr(name.repository.find('/') + 1);
+  const std::size_t slash = name.repository.find('/');
+  const std::string owner = name.repository.substr(0, slash);
+  const std::string short_repository = name.repository.substr(slash + 1);
   if (models.empty()) {
     const bool has_config =
         std::ranges::find(repository.files, "config.json", &Sibling::path) != repository.files.end();
@@ -136,11 +138,16 @@ Result<PullPlan> choose_files(const Repository& repository, const HuggingFaceNam
       return fail(ErrorKind::kNotFound, "{}: the repository holds no GGUF file{}", name.repository,
                   has_config ? fmt::format("; 'carat pull {}' gets its safetensors", name.repository) : "");
     }
-    for (const Sibling& file : repository.files) {
-      const bool weights = file.path.ends_with(".safetensors");
-      if (belongs_to_checkpoint(file)) add(file, weights ? FileRole::kModel : FileRole::kOther);
+    const auto is_weights = [](const Sibling& file) { return file.path.ends_with(".safetensors"); };
+    // The small ones first: config.json tells of what family the model is.
+    for (const bool weights : {false, true}) {
+      for (const Sibling& file : repository.files) {
+        if (!belongs_to_checkpoint(file) || is_weights(file) != weights) continue;
+        add(file, weights ? FileRole::kModel : FileRole::kOther);
+      }
     }
     plan.folder = short_repository;
+    plan.other_folder = fmt::format("{}-{}", owner, plan.folder);
     return plan;
   }
   CARAT_TRY(const auto shards, choose_models(models, name));
@@ -151,6 +158,7 @@ Result<PullPlan> choose_files(const Repository& repository, const HuggingFaceNam
   const std::string stem = without_shard(shards.front().stem());
   const bool telling = lower_case(stem).find("gemma") != std::string::npos;
   plan.folder = telling ? stem : fmt::format("{}-{}", short_repository, stem);
+  plan.other_folder = fmt::format("{}-{}", owner, plan.folder);
   return plan;
 }
 

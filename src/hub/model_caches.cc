@@ -79,29 +79,12 @@ void add_hugging_face(const fs::path& cache, std::vector<CachedModel>& out) {
   }
 }
 
-// The blob with the model; nullopt when the manifest has none.
-Result<std::optional<fs::path>> model_blob(const formats::JsonObject& manifest, const fs::path& ollama) {
-  CARAT_TRY(const auto* layers, manifest.get_array("layers"));
-  for (const auto& value : *layers) {
-    if (!value.is_object()) continue;
-    const formats::JsonObject layer(value.get_object(), "manifest", "layers[]");
-    CARAT_TRY(const std::string type, layer.get_string("mediaType"));
-    if (type != "application/vnd.ollama.image.model") continue;
-    CARAT_TRY(std::string digest, layer.get_string("digest"));
-    std::ranges::replace(digest, ':', '-');
-    if (!is_safe_name(digest)) return layer.invalid("digest", "'{}' is no file name", digest);
-    return ollama / "blobs" / digest;
-  }
-  return std::nullopt;
-}
-
 Result<std::optional<CachedModel>> read_manifest(const fs::path& file, const std::string& name,
                                                  const fs::path& ollama) {
   CARAT_TRY(const std::string text, read_whole_file(file.string(), kMostManifestBytes));
-  CARAT_TRY(const auto document, formats::JsonDocument::parse(text, file.string()));
-  CARAT_TRY(const auto model, model_blob(document.root(), ollama));
-  if (!model) return std::nullopt;
-  return CachedModel{name, ModelOrigin::kOllama, *model};
+  CARAT_TRY(const auto blob, model_blob_name(text, file.string()));
+  if (!blob) return std::nullopt;
+  return CachedModel{name, ModelOrigin::kOllama, ollama / "blobs" / *blob};
 }
 
 // manifests/registry.ollama.ai/library/gemma3/4b is called gemma3:4b.
@@ -121,6 +104,22 @@ void add_ollama(const fs::path& folder, std::vector<CachedModel>& out) {
 }
 
 }  // namespace
+
+Result<std::optional<std::string>> model_blob_name(const std::string& manifest, const std::string& place) {
+  CARAT_TRY(const auto document, formats::JsonDocument::parse(manifest, place));
+  CARAT_TRY(const auto* layers, document.root().get_array("layers"));
+  for (const auto& value : *layers) {
+    if (!value.is_object()) continue;
+    const formats::JsonObject layer(value.get_object(), "manifest", "layers[]");
+    CARAT_TRY(const std::string type, layer.get_string("mediaType"));
+    if (type != "application/vnd.ollama.image.model") continue;
+    CARAT_TRY(std::string digest, layer.get_string("digest"));
+    std::ranges::replace(digest, ':', '-');
+    if (!is_safe_name(digest)) return layer.invalid("digest", "'{}' is no file name", digest);
+    return digest;
+  }
+  return std::nullopt;
+}
 
 std::string_view to_text(ModelOrigin origin) {
   switch (origin) {

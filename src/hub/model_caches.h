@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace carat::hub {
 
 enum class ModelOrigin : std::uint8_t { kStore, kHuggingFace, kOllama, kLmStudio, kLlamaCpp };
@@ -36,5 +38,9 @@ struct CacheFolders {
 
 // All models in these folders, sorted by name; nothing is written. Looks at 20,000 entries at most.
 std::vector<CachedModel> cached_models(const CacheFolders& folders);
+
+// The file name of the blob that holds the model of an Ollama manifest; nullopt when it has none, an Error
+// for what is no manifest. `place` is for messages.
+Result<std::optional<std::string>> model_blob_name(const std::string& manifest, const std::string& place);
 
 }  // namespace carat::hub

@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kHowToGetOne =
+    "'carat pull gemma-3-1b-it' downloads one that chats ('./dev run' in Carat's sources: the small default "
+    "one)";
 constexpr std::size_t kMostEntries = 10'000;  // of a folder that is looked through
 
 bool is_safetensors_folder(const fs::path& path) {
@@ -85,10 +88,10 @@ Result<fs::path> only_one(const std::vector<StoredModel>& matches, const std::st
 }
 
 std::string what_there_is(const std::vector<StoredModel>& models, const std::string& name) {
-  if (models.empty()) return "which holds no model; './dev run' downloads the default one";
+  if (models.empty()) return fmt::format("which holds no model; {}", kHowToGetOne);
   std::vector<std::string_view> known;
   for (const StoredModel& model : models) known.push_back(model.name);
-  if (const auto nearest = nearest_name(name, known)) return fmt::format("did you mean '{}'?", *nearest);
+  if (const auto nearest = nearest_names(name, known); !nearest.empty()) return did_you_mean(nearest, "");
   return fmt::format("which holds: {}", names_of(models));
 }
 
@@ -130,7 +133,11 @@ Result<fs::path> ModelStore::find(const std::string& name_or_path) const {
     return fail(ErrorKind::kNotFound, "no model at {}: {}", name_or_path,
                 folder ? "the folder has no config.json" : "there is no such file");
   }
-  return find_named(name_or_path);
+  auto found = find_named(name_or_path);
+  if (!found && found.error().kind == ErrorKind::kNotFound && fs::is_directory(name_or_path, error)) {
+    found.error().message += fmt::format(" (the folder {} here has no config.json)", name_or_path);
+  }
+  return found;
 }
 
 Result<fs::path> ModelStore::find_named(const std::string& asked) const {
@@ -163,9 +170,8 @@ Result<fs::path> ModelStore::find_default() const {
   auto usual = find_named(std::string(kDefaultModel));
   if (usual || usual.error().kind == ErrorKind::kUsage) return usual;
   if (models.empty()) {
-    return fail(ErrorKind::kNotFound,
-                "no model: none was named with -m, and none is in {}; './dev run' downloads the default one",
-                folder_.string());
+    return fail(ErrorKind::kNotFound, "no model: none was named with -m, and none is in {}; {}",
+                folder_.string(), kHowToGetOne);
   }
   return fail(ErrorKind::kUsage, "say which model with -m, or 'model = ...' in config.toml: {} holds {}",
               folder_.string(), names_of(models));

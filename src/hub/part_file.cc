@@ -28,14 +28,17 @@ constexpr std::size_t kHashPart = std::size_t{1} << 20;
 constexpr std::size_t kMostStateBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kStateVersion = 1;
 
-struct State {
-  ByteRanges ranges = {};
-  bool finished = false;
-};
+std::uint64_t size_of(const fs::path& path) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
 
-// What a state file says about `file`; an Error where it says nothing that can be used.
-Result<State> parse_state(const std::string& text, const std::string& path, const RemoteFile& file) {
-  CARAT_TRY(const auto document, formats::JsonDocument::parse(text, path));
+}  // namespace
+
+Result<PartState> parse_part_state(const std::string& text, const std::string& place,
+                                   const RemoteFile& file) {
+  CARAT_TRY(const auto document, formats::JsonDocument::parse(text, place));
   const formats::JsonObject root = document.root();
   CARAT_TRY(const auto version, root.get_u64("version"));
   CARAT_TRY(const auto bytes, root.get_u64("bytes"));
@@ -46,7 +49,7 @@ Result<State> parse_state(const std::string& text, const std::string& path, cons
   // Without a digest, only the address with its commit tells that it is the same file.
   const bool same = sha256 == file.sha256 && (!sha256.empty() || url == file.url);
   if (version != kStateVersion || bytes != file.bytes || !same) return root.invalid("sha256", "another file");
-  State state{.finished = finished.value_or(false)};
+  PartState state{.finished = finished.value_or(false)};
   for (const json::value& value : *ranges) {
     const auto* pair = value.if_array();
     if (pair == nullptr || pair->size() != 2) return root.invalid("ranges", "expected pairs");
@@ -59,14 +62,6 @@ Result<State> parse_state(const std::string& text, const std::string& path, cons
   }
   return state;
 }
-
-std::uint64_t size_of(const fs::path& path) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  return error ? 0 : size;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<PartFile>> PartFile::open(const fs::path& path, const RemoteFile& file) {
   std::unique_ptr<PartFile> part(new PartFile(path, file));
@@ -84,7 +79,7 @@ PartFile::~PartFile() {
 void PartFile::take_up_state() {
   const auto text = read_whole_file(state_path(), kMostStateBytes);
   if (!text) return;
-  auto state = parse_state(*text, state_path(), file_);
+  auto state = parse_part_state(*text, state_path(), file_);
   if (!state) return;
   if (state->finished) {
     std::error_code ignored;  // there is no .part when the name was given before

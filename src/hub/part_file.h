@@ -8,12 +8,24 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "hub/byte_ranges.h"
 #include "hub/pull_plan.h"
 
 namespace carat::hub {
+
+inline constexpr std::string_view kPartSuffix = ".part";    // of the bytes
+inline constexpr std::string_view kStateSuffix = ".state";  // of what is there
+
+// What a state file says.
+struct PartState {
+  ByteRanges ranges = {};
+  bool finished = false;
+};
+// An Error where the text says nothing that can be used for `file`; the ranges lie inside of it.
+Result<PartState> parse_part_state(const std::string& text, const std::string& place, const RemoteFile& file);
 
 // A file that is being downloaded to `path`: its bytes in path.part, and in path.state which of them are
 // there. Both survive a cut, a crash or a Ctrl-C. Writes may come from several threads.
@@ -25,6 +37,8 @@ class PartFile {
   PartFile(const PartFile&) = delete;
   PartFile& operator=(const PartFile&) = delete;
 
+  // Where the bytes are until the file is finished.
+  std::string part_path() const { return path_.string() + std::string(kPartSuffix); }
   bool is_finished() const { return finished_; }  // complete, checked, and at `path`
   ByteRanges done() const;
   std::uint64_t done_bytes() const { return finished_ ? file_.bytes : done_bytes_.load(); }
@@ -42,8 +56,7 @@ class PartFile {
  private:
   PartFile(std::filesystem::path path, const RemoteFile& file) : path_(std::move(path)), file_(file) {}
 
-  std::string part_path() const { return path_.string() + ".part"; }
-  std::string state_path() const { return path_.string() + ".state"; }
+  std::string state_path() const { return path_.string() + std::string(kStateSuffix); }
   void take_up_state();
   Result<> write_state(const ByteRanges& ranges, bool finished) const;
   Result<std::string> digest(const std::function<void(std::uint64_t)>& progress,

@@ -86,12 +86,24 @@ Result<PullName> parse_hugging_face(std::string_view text) {
               all);
 }
 
+constexpr std::string_view kSizes = "gemma3:270m, gemma3:1b, gemma3:4b, gemma3:12b and gemma3:27b";
+
+// Tags begin with a size: "4b", "4b-it-qat", "27b-cloud".
+bool is_known_tag(std::string_view tag) {
+  const std::string_view size = tag.substr(0, tag.find('-'));
+  const bool known = size == "270m" || size == "1b" || size == "4b" || size == "12b" || size == "27b";
+  return known || tag == "latest";
+}
+
 Result<PullName> parse_ollama(std::string_view text) {
   const std::string all(text);
   OllamaName name;
   if (text.find('/') != std::string_view::npos) name.space = take_until(text, '/');
   name.model = take_until(text, ':');
   name.tag = text.empty() ? "latest" : std::string(text);
+  if (name.space == "library" && name.model == "gemma3" && !is_known_tag(name.tag)) {
+    return fail(ErrorKind::kUsage, "'{}': Gemma 3 has the sizes {}", all, kSizes);
+  }
   if (is_safe_name(name.space) && is_safe_name(name.model) && is_safe_name(name.tag)) return name;
   return fail(ErrorKind::kUsage, "'{}': expected a model of the Ollama library, such as gemma3:4b", all);
 }
@@ -121,10 +133,9 @@ Result<PullName> parse_pull_name(std::string_view text) {
   if (text.find('/') != std::string_view::npos) return parse_hugging_face(text);
   if (text.find(':') != std::string_view::npos || wanted == "gemma3") return parse_ollama(wanted);
   const auto names = short_names();
-  const auto nearest = nearest_name(wanted, names);
   return fail(ErrorKind::kUsage,
-              "no known model '{}'{}; give a name such as gemma-3-4b-it, gemma3:4b or org/repository:Q4_K_M",
-              text, nearest ? fmt::format("; did you mean '{}'?", *nearest) : "");
+              "no known model '{}'{} (give a name such as gemma-3-4b-it, gemma3:4b or org/repository:Q4_K_M)",
+              text, did_you_mean(nearest_names(wanted, names)));
 }
 
 std::string to_text(const PullName& name) {

@@ -38,6 +38,7 @@ Result<PullPlan> checked_plan(PullPlan plan) {
                 what, value);
   };
   if (!is_safe_name(plan.folder)) return bad("model", plan.folder);
+  if (!is_safe_name(plan.other_folder)) plan.other_folder.clear();
   if (plan.files.empty() || plan.files.size() > kMostFiles) {
     return bad("number of files", fmt::format("{}", plan.files.size()));
   }

@@ -28,6 +28,7 @@ struct RemoteFile {
 // Everything that belongs to one model.
 struct PullPlan {
   std::string folder = {};              // below the store; a safe name
+  std::string other_folder = {};        // for when another model has that name; a safe name, or empty
   std::string service = {};             // "huggingface" or "ollama"
   std::string source = {};              // what was resolved: to_text(PullName)
   std::string revision = {};            // commit or digest that the files belong to

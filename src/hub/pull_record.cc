@@ -47,7 +47,11 @@ std::string PullRecord::to_json() const {
 Result<PullRecord> read_record(const std::filesystem::path& folder) {
   const std::string path = (folder / kRecordName).string();
   CARAT_TRY(const std::string text, read_whole_file(path, kMostBytes));
-  CARAT_TRY(const auto document, formats::JsonDocument::parse(text, path));
+  return parse_record(text, path);
+}
+
+Result<PullRecord> parse_record(const std::string& text, const std::string& place) {
+  CARAT_TRY(const auto document, formats::JsonDocument::parse(text, place));
   const formats::JsonObject root = document.root();
   PullRecord record;
   CARAT_TRY(const auto version, root.get_u64("version"));
@@ -62,7 +66,7 @@ Result<PullRecord> read_record(const std::filesystem::path& folder) {
   CARAT_TRY(const auto* files, root.get_array("files"));
   for (const json::value& value : *files) {
     if (!value.is_object()) return root.invalid("files", "expected objects");
-    const formats::JsonObject entry(value.get_object(), path, "files[]");
+    const formats::JsonObject entry(value.get_object(), place, "files[]");
     PullRecord::File file;
     CARAT_TRY(file.name, entry.get_string("name"));
     if (!is_safe_name(file.name)) return entry.invalid("name", "'{}' is no file name", file.name);

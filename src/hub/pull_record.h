@@ -30,6 +30,9 @@ struct PullRecord {
   std::string to_json() const;
 };
 
+// From to_json's text; `place` is for messages. kInvalidModel when it is no such thing.
+Result<PullRecord> parse_record(const std::string& text, const std::string& place);
+
 // kNotFound when the folder has no record, kInvalidModel when it is no such thing.
 Result<PullRecord> read_record(const std::filesystem::path& folder);
 

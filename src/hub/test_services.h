@@ -69,45 +69,49 @@ class TestServices {
   std::vector<http::TestRequest> hub_requests() const { return hub_.requests(); }
   std::vector<http::TestRequest> cdn_requests() const { return cdn_.requests(); }
 
- private:
-  void answer(http::TestConnection& c) {
-    if (on_hub(c)) return;
-    const std::string& target = c.request().target;
+  // What they answer when nothing goes wrong: the whole response, head and body.
+  std::string hub_answer(const http::TestRequest& request) const {
+    const std::string& target = request.target;
     if (files_.contains(target)) {
-      c.redirect(cdn_.url(target + "?signature=1"));
-      return;
+      return http::response("302 Found", "", "Location: " + cdn_.url(target + "?signature=1") + "\r\n");
     }
     for (const auto& [repository, list] : siblings_) {
       if (target == "/api/models/" + repository + "/revision/main?blobs=true") {
-        c.reply("200 OK", R"({"sha":"c0ffee","siblings":[)" + list + "]}");
-        return;
+        return http::response("200 OK", R"({"sha":"c0ffee","siblings":[)" + list + "]}");
       }
     }
     for (const auto& [tag, list] : layers_) {
       if (target == "/v2/library/gemma3/manifests/" + tag) {
-        c.reply("200 OK", R"({"schemaVersion":2,"layers":[)" + list + "]}");
-        return;
+        return http::response("200 OK", R"({"schemaVersion":2,"layers":[)" + list + "]}");
       }
     }
-    c.reply("404 Not Found", "");
+    return http::response("404 Not Found", "");
+  }
+
+  std::string cdn_answer(const http::TestRequest& request) const {
+    const auto file = files_.find(request.target.substr(0, request.target.find('?')));
+    if (file == files_.end()) return http::response("404 Not Found", "");
+    const std::string& bytes = file->second;
+    const std::string range = ranges ? request.header("range") : "";
+    if (range.empty()) return http::response("200 OK", bytes);
+    const std::size_t begin = std::min<std::size_t>(std::stoull(range.substr(6)), bytes.size());
+    const std::size_t end =
+        std::min<std::size_t>(std::stoull(range.substr(range.find('-') + 1)) + 1, bytes.size());
+    return http::response("206 Partial Content", std::string_view(bytes).substr(begin, end - begin),
+                          "Content-Range: bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) +
+                              "/" + std::to_string(bytes.size()) + "\r\n");
+  }
+
+ private:
+  void answer(http::TestConnection& c) {
+    if (!on_hub(c)) c.send(hub_answer(c.request()));
   }
 
   void send_file(http::TestConnection& c) {
     if (on_cdn(c)) return;
-    const std::string& target = c.request().target;
-    const std::string& bytes = files_.at(target.substr(0, target.find('?')));
-    const std::string range = ranges ? c.request().header("range") : "";
-    std::size_t begin = 0;
-    std::size_t end = bytes.size();
-    std::string head = "HTTP/1.1 200 OK\r\n";
-    if (!range.empty()) {
-      begin = std::stoull(range.substr(6));
-      end = std::stoull(range.substr(range.find('-') + 1)) + 1;
-      head = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes " + std::to_string(begin) + "-" +
-             std::to_string(end - 1) + "/" + std::to_string(bytes.size()) + "\r\n";
-    }
-    head += "Content-Length: " + std::to_string(end - begin) + "\r\n\r\n";
-    c.send(head + bytes.substr(begin, std::min<std::size_t>(end - begin, most)));
+    const std::string answer = cdn_answer(c.request());
+    const std::size_t body = answer.find("\r\n\r\n") + 4;
+    c.send(std::string_view(answer).substr(0, most < answer.size() - body ? body + most : answer.size()));
   }
 
   std::map<std::string, std::string> siblings_;

@@ -88,9 +88,8 @@ Result<Device> DeviceList::find(std::string_view name) const {
   if (found != devices_.end()) return *found;
   std::vector<std::string_view> names;
   for (const Device& device : devices_) names.push_back(device.name);
-  const auto nearest = nearest_name(name, names);
-  return fail(ErrorKind::kUsage, "there is no device '{}'{}; 'carat plan --devices' lists all", name,
-              nearest ? fmt::format(": did you mean {}?", *nearest) : "");
+  return fail(ErrorKind::kUsage, "there is no device '{}'{} ('carat plan --devices' lists all)", name,
+              did_you_mean(nearest_names(name, names)));
 }
 
 }  // namespace carat::planner

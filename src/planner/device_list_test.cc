@@ -69,7 +69,7 @@ TEST(DeviceList, KnowsDevicesAndOwnOnesReplaceThem) {
   list.merge(DeviceList::parse("f", "l4-24g = 22 GiB\nmine = 1 GiB").value());
   EXPECT_EQ(list.devices().size(), known + 1);
   EXPECT_EQ(list.find("l4-24g").value().memory, std::uint64_t{22} << 30);
-  EXPECT_THAT(list.find("l4-24").error().message, HasSubstr("did you mean l4-24g?"));
+  EXPECT_THAT(list.find("l4-24").error().message, HasSubstr("did you mean 'l4-24g'?"));
 }
 
 }  // namespace

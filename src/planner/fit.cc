@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/checked_math.h"
-#include "planner/memory_size.h"
+#include "base/size_text.h"
 #include "tensor/kv_block.h"
 
 namespace carat::planner {
@@ -85,9 +85,9 @@ Result<> require_fit(const FitReport& report, std::string_view model, std::strin
   return fail(ErrorKind::kDoesNotFit,
               "{} does not fit: with a context of {} tokens it needs {} (weights {}, KV cache {}, other {}), "
               "and {} has {}; {} ('carat plan' has the details)",
-              model, report.request.context_length, size_text(plan.total()), size_text(weights),
-              size_text(plan.kv()), size_text(plan.total() - weights - plan.kv()), place,
-              size_text(report.memory), advice(report));
+              model, report.request.context_length, memory_size_text(plan.total()), memory_size_text(weights),
+              memory_size_text(plan.kv()), memory_size_text(plan.total() - weights - plan.kv()), place,
+              memory_size_text(report.memory), advice(report));
 }
 
 }  // namespace carat::planner

@@ -36,10 +36,4 @@ Result<std::uint64_t> parse_memory_size(std::string_view what, std::string_view 
   return fail(ErrorKind::kUsage, "{}: expected a size such as 16GiB, 24GB or 512MiB, found '{}'", what, text);
 }
 
-std::string size_text(std::uint64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (value >= 0x1p30) return fmt::format("{:.2f} GiB", value / 0x1p30);
-  return fmt::format("{:.1f} MiB", value / 0x1p20);
-}
-
 }  // namespace carat::planner

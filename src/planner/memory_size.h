@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -11,8 +10,5 @@ namespace carat::planner {
 // "16GiB", "16 GB", "512MiB", "1.5 GiB": a number and its unit, GiB of 2^30 bytes, GB of 10^9; up to 1024
 // TiB. kUsage, beginning with `what`, for anything else: a number without a unit would leave 7 % open.
 Result<std::uint64_t> parse_memory_size(std::string_view what, std::string_view text);
-
-// "4.66 GiB", "139.0 MiB": three digits or more.
-std::string size_text(std::uint64_t bytes);
 
 }  // namespace carat::planner

@@ -4,15 +4,10 @@
 
 #include <boost/json.hpp>
 
-#include "planner/memory_size.h"
+#include "base/size_text.h"
 
 namespace carat::planner {
 namespace {
-
-// Items that are 0 unless somebody asked for them are left out of the table where they are.
-bool is_shown(PlanItem item, std::uint64_t bytes) {
-  return bytes > 0 || item == PlanItem::kSnapshots || item == PlanItem::kHeadCopy;
-}
 
 std::string largest_text(const FitReport& report) {
   const auto or_none = [](const auto& found, const auto& text) {
@@ -37,17 +32,18 @@ boost::json::value number_or_null(const std::optional<std::size_t>& number) {
 }  // namespace
 
 std::string plan_text(const PlanSubject& subject, const FitReport& report) {
-  std::string text =
-      fmt::format("{}, {}: {} tokens of context, {} user{}\n\n", subject.model, subject.precision,
-                  report.request.context_length, report.request.users, report.request.users == 1 ? "" : "s");
+  std::string text = fmt::format(
+      "{}, {}: {} tokens of context{}\n\n", subject.model, subject.precision, report.request.context_length,
+      report.request.users == 1 ? "" : fmt::format(" for each of {} users", report.request.users));
   for (std::size_t i = 0; i < kPlanItemCount; ++i) {
     const auto item = static_cast<PlanItem>(i);
-    if (!is_shown(item, report.plan.of(item))) continue;
-    text += fmt::format("  {:<28}{:>12}\n", description_of(item), size_text(report.plan.of(item)));
+    if (report.plan.of(item) == 0) continue;
+    text += fmt::format("  {:<28}{:>12}\n", description_of(item), memory_size_text(report.plan.of(item)));
   }
-  text += fmt::format("  {:<28}{:>12}\n\n", "in all", size_text(report.plan.total()));
-  text += fmt::format("{}: {} has {}\n", report.fits ? "fits" : "does not fit", subject.place,
-                      size_text(report.memory));
+  text += fmt::format("  {:<28}{:>12}  ({})\n\n", "in all", memory_size_text(report.plan.total()),
+                      file_size_text(report.plan.total()));
+  text += fmt::format("{}: {} has {} ({})\n", report.fits ? "fits" : "does not fit", subject.place,
+                      memory_size_text(report.memory), file_size_text(report.memory));
   return text + largest_text(report);
 }
 

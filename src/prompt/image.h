@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "base/rgb_image.h"
@@ -13,6 +14,9 @@ struct Picture {
   Sha256Digest digest = {};
 };
 std::shared_ptr<const Picture> make_picture(RgbImage pixels);
+
+// Of all pictures of one request together: three bytes a pixel.
+inline constexpr std::uint64_t kMostPictureBytes = std::uint64_t{1} << 30;
 
 // A picture at its place in a prompt. With pan and scan a long one is also shown as a row of crops.
 struct Image {

@@ -6,6 +6,7 @@
 
 #include "base/checked_math.h"
 #include "base/output_file.h"
+#include "base/size_text.h"
 #include "formats/gguf_writer.h"
 #include "formats/safetensors_writer.h"
 #include "quantize/model_metadata.h"
@@ -53,8 +54,8 @@ Result<> check_space(const std::string& output, std::uint64_t bytes) {
   std::error_code error;
   const fs::space_info space = fs::space(parent, error);
   if (error || space.available >= bytes) return {};  // an error shows itself when writing
-  return fail(ErrorKind::kDiskFull, "{}: {} MB are needed and {} MB are free there", output,
-              bytes / 1'000'000, space.available / 1'000'000);
+  return fail(ErrorKind::kDiskFull, "{}: {} are needed and {} are free there", output,
+              file_size_text(bytes), file_size_text(space.available));
 }
 
 bool is_quantized(tensor::ElementType type) {

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 #include <utility>
 
 #include "base/output_file.h"
+#include "base/size_text.h"
 #include "base/text_file.h"
 #include "base/utf8.h"
+#include "engine/image_reader.h"
 #include "terminal/conversation_file.h"
 #include "terminal/sampling_settings.h"
 #include "terminal/set_command.h"
@@ -27,6 +30,12 @@ std::string expand_home(const std::string& path) {
   const char* home = std::getenv("HOME");
   if (!path.starts_with("~/") || home == nullptr) return path;
   return home + path.substr(1);
+}
+
+std::uint64_t picture_bytes(const std::vector<prompt::Image>& images) {
+  std::uint64_t sum = 0;
+  for (const prompt::Image& image : images) sum += image.picture->pixels.pixels.size();
+  return sum;
 }
 
 // Errors that end the chat: nobody reads the answers any more.
@@ -90,6 +99,7 @@ Result<> ChatView::run_command(const Command& command) {
     case CommandKind::kLoad: return load(expand_home(command.argument));
     case CommandKind::kFile: return attach(expand_home(command.argument));
     case CommandKind::kImage: return attach_image(expand_home(command.argument));
+    case CommandKind::kCrops: return set_crops(command.argument);
     case CommandKind::kRetry: return retry();
     case CommandKind::kStats: return print_stats();
   }
@@ -234,10 +244,38 @@ Result<> ChatView::attach_image(const std::string& path) {
   }
   CARAT_TRY(prompt::Image image, options_.load_image(path, console_.next_interrupt()));
   const RgbImage& pixels = image.picture->pixels;
-  const std::string size = fmt::format("{} x {}", pixels.width, pixels.height);
+  const std::uint64_t bytes = picture_bytes(images_) + pixels.pixels.size();
+  const auto add = [](std::uint64_t sum, const Message& message) {
+    return sum + picture_bytes(message.images);
+  };
+  if (std::accumulate(messages_.begin(), messages_.end(), bytes, add) > prompt::kMostPictureBytes) {
+    return fail(ErrorKind::kFailed,
+                "{}: the pictures of this conversation would take more than {}; /reset begins anew", path,
+                memory_size_text(prompt::kMostPictureBytes));
+  }
+  image.pan_and_scan = crops_;
+  const std::size_t crops = engine::ImageReader::crops(image);
+  const std::string shown =
+      fmt::format("({}, {} x {} pixels, goes with the next message: {}{} tokens)\n",
+                  std::filesystem::path(path).filename().string(), pixels.width, pixels.height,
+                  crops == 0 ? "" : fmt::format("{} crops beside the whole, ", crops),
+                  (1 + crops) * options_.tokens_per_view);
   images_.push_back(std::move(image));
-  return console_.print(fmt::format("({}, {} pixels, goes with the next message)\n",
-                                    std::filesystem::path(path).filename().string(), size));
+  return console_.print(shown);
+}
+
+Result<> ChatView::set_crops(const std::string& argument) {
+  if (!argument.empty() && argument != "on" && argument != "off") {
+    return fail(ErrorKind::kUsage, "/crops: expected on or off, found '{}'", argument);
+  }
+  crops_ = argument.empty() ? !crops_ : argument == "on";
+  return console_.print(
+      crops_
+          ? fmt::format(
+                "(pictures to come with sides of 1.2 to 1 or more are shown in 2 to 4 crops too, {} tokens "
+                "each)\n",
+                options_.tokens_per_view)
+          : std::string("(pictures to come are shown as a whole only)\n"));
 }
 
 Result<> ChatView::print_stats() {

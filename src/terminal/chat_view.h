@@ -38,9 +38,10 @@ class Console {
 using LoadImage = std::function<Result<prompt::Image>(const std::string& path, const std::stop_token& stop)>;
 
 struct ChatOptions {
-  std::string greeting;       // printed at the start
-  config::Settings settings;  // system prompt, sampling, statistics
-  LoadImage load_image = {};  // empty: the model is text-only
+  std::string greeting;              // printed at the start
+  config::Settings settings;         // system prompt, sampling, statistics
+  LoadImage load_image = {};         // empty: the model is text-only
+  std::size_t tokens_per_view = {};  // that a picture takes in the context, and again for each crop
 };
 
 // A chat until the person leaves: reads lines, obeys commands, streams answers.
@@ -65,6 +66,7 @@ class ChatView {
   Result<> load(const std::string& path);
   Result<> attach(const std::string& path);
   Result<> attach_image(const std::string& path);
+  Result<> set_crops(const std::string& argument);
   Result<> print_stats();
 
   session::TurnRunner& runner_;
@@ -75,6 +77,7 @@ class ChatView {
   std::vector<prompt::Message> messages_;  // user and assistant in turn, without the system prompt
   std::string attached_;                   // files that go with the next message
   std::vector<prompt::Image> images_;      // likewise
+  bool crops_ = false;                     // of the pictures to come
   std::optional<engine::GenerationResult> last_;
 };
 

@@ -97,7 +97,8 @@ class ChatViewTest : public testing::Test {
     console_.lines.assign(lines.begin(), lines.end());
     config::Sources sources;
     sources.flags = std::move(flags);
-    return ChatView(runner_, console_, {"hello\n", config::resolve(sources)->settings, load_image_}).run();
+    return ChatView(runner_, console_, {"hello\n", config::resolve(sources)->settings, load_image_, 256})
+        .run();
   }
   std::string path(const char* name) const { return folder_ / name; }
 
@@ -188,12 +189,31 @@ TEST_F(ChatViewTest, APictureGoesWithTheNextMessageOnly) {
   };
   ASSERT_TRUE(chat({text("/image a.png"), text("/image bad.png"), text("one"), text("two"),
                     text("/image a.png"), text("/image none"), text("three")}));
-  EXPECT_THAT(console_.screen, HasSubstr("(a.png, 2 x 1 pixels, goes with the next message)"));
+  EXPECT_THAT(console_.screen, HasSubstr("(a.png, 2 x 1 pixels, goes with the next message: 256 tokens)"));
   EXPECT_THAT(console_.screen, HasSubstr("error: bad.png: no picture"));
   EXPECT_EQ(runner_.prompts.at(0).back().images.size(), 1U);
   EXPECT_EQ(runner_.prompts.at(1).front().images.size(), 1U) << "it stays in the conversation";
   EXPECT_THAT(runner_.prompts.at(1).back().images, IsEmpty());
   EXPECT_THAT(runner_.prompts.at(2).back().images, IsEmpty());
+}
+
+TEST_F(ChatViewTest, CropsAreForThePicturesToCome) {
+  load_image_ = [](const std::string&, const std::stop_token&) -> Result<prompt::Image> {
+    std::vector<std::uint8_t> pixels(std::size_t{3} * 900 * 300);
+    return prompt::Image{prompt::make_picture({.width = 900, .height = 300, .pixels = std::move(pixels)}),
+                         false};
+  };
+  ASSERT_TRUE(chat({text("/image a.png"), text("/crops"), text("/image a.png"), text("one"),
+                    text("/crops off"), text("/image a.png"), text("/crops maybe"), text("two")}));
+  EXPECT_THAT(console_.screen, HasSubstr("next message: 256 tokens)"));
+  EXPECT_THAT(console_.screen, HasSubstr("in 2 to 4 crops too, 256 tokens each)"));
+  EXPECT_THAT(console_.screen, HasSubstr("next message: 3 crops beside the whole, 1024 tokens)"));
+  EXPECT_THAT(console_.screen, HasSubstr("as a whole only)"));
+  EXPECT_THAT(console_.screen, HasSubstr("expected on or off, found 'maybe'"));
+  const auto& first = runner_.prompts.at(0).back().images;
+  EXPECT_FALSE(first.at(0).pan_and_scan);
+  EXPECT_TRUE(first.at(1).pan_and_scan);
+  EXPECT_FALSE(runner_.prompts.at(1).back().images.at(0).pan_and_scan);
 }
 
 TEST_F(ChatViewTest, TextOnlyModelsSayWhichModelsSee) {

@@ -11,7 +11,7 @@ namespace {
 
 using enum CommandKind;
 
-constexpr std::array<CommandInfo, 15> kTable = {{
+constexpr std::array<CommandInfo, 16> kTable = {{
     {kHelp, "/help", "", false, "this list"},
     {kSystem, "/system", "[TEXT]", false, "show or set the system prompt; '/system none' removes it"},
     {kSet, "/set", "[NAME VALUE]", false, "show or change settings, such as '/set temperature 0.7'"},
@@ -22,6 +22,8 @@ constexpr std::array<CommandInfo, 15> kTable = {{
      "send a text file along with the next message; '/file none' leaves it out again"},
     {kImage, "/image", "PATH", true,
      "show a picture along with the next message; '/image none' leaves it out"},
+    {kCrops, "/crops", "[on|off]", false,
+     "show long pictures as a row of crops too, from the next /image on"},
     {kRetry, "/retry", "", false, "answer the last message again"},
     {kStats, "/stats", "", false, "tokens and tokens per second of the last answer"},
     {kExit, "/exit", "", false, "leave (also Ctrl-D)"},

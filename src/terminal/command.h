@@ -9,7 +9,20 @@
 
 namespace carat::terminal {
 
-enum class CommandKind { kHelp, kSystem, kSet, kReset, kSave, kLoad, kFile, kImage, kRetry, kStats, kExit };
+enum class CommandKind {
+  kHelp,
+  kSystem,
+  kSet,
+  kReset,
+  kSave,
+  kLoad,
+  kFile,
+  kImage,
+  kCrops,
+  kRetry,
+  kStats,
+  kExit
+};
 
 struct CommandInfo {
   CommandKind kind;

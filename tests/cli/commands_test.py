@@ -4,6 +4,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -81,6 +82,8 @@ class ConfigTest(CliTest):
 class ModelTest(CliTest):
     def test_names_and_paths(self):
         self.fails(3, "./dev run", "run", "x")
+        self.fails(3, "'carat pull gemma-3-1b-it'", "run", "x")
+        self.fails(3, "'carat pull gemma-3-1b-it'", "chat", "-m", "gemma3:9b")
         self.add_model("Tiny-IT")
         for name in ("tiny-it", "org/Tiny-IT", str(TINY)):
             self.assertIn('"config"', self.succeed("inspect", "--json", name).out)
@@ -105,6 +108,22 @@ class ModelTest(CliTest):
         config.write_text(config.read_text().replace("gemma3_text", "llama"))
         self.fails(4, "llama", "run", "-m", "foreign", "x")
         self.fails(1, "not a regular file", "inspect", "-m", "/dev/null")
+        self.add_model("liar")
+        config = self.store / "liar/config.json"
+        honest = config.read_text()
+        for key, value in (("hidden_size", 24), ("num_hidden_layers", 40), ("head_dim", 10**9), ("vocab_size", 1),
+                           ("num_attention_heads", 0), ("intermediate_size", -1), ("sliding_window", "x")):
+            config.write_text(json.dumps({**json.loads(honest), key: value}))
+            self.fails(4, "liar", "run", "-m", "liar", "x")
+        self.add_model("halved")
+        folder = self.store / "halved"
+        names = [tensor["name"] for tensor in json.loads(self.succeed("inspect", "--json", TINY).out)["tensors"]]
+        (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {
+            name: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, name in enumerate(names)}}))
+        missing = self.carat("run", "-m", "halved", "x")
+        self.assertIn(missing.returncode, (3, 4), missing.err)
+        self.assertIn("model-00002-of-00002.safetensors", missing.err)
 
     def test_a_pipe_is_no_model(self):
         pipe = self.folder / "pipe.gguf"
@@ -291,6 +310,12 @@ class OutputTest(CliTest):
         self.fails(5, "cannot start another thread", "run", "-m", TINY, "-t", "64", "x",
                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
 
+    def test_quantize_on_a_full_disk(self):
+        small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        for out in (self.folder / "out.gguf", self.folder / "out"):
+            self.fails(7, "cannot write", "quantize", TINY, out, "--to", "bf16", preexec_fn=small)
+            self.assertEqual(list(self.folder.glob("out*")), [])
+
     def test_a_limit_on_file_sizes(self):
         out = self.folder / "out.npy"
         self.fails(7, "cannot write", "logits", "-m", TINY, "--tokens", "2," * 20 + "2", "--out", out,
@@ -309,6 +334,29 @@ class InterruptTest(CliTest):
         err = process.communicate()[1]
         self.assertEqual(process.returncode, 130, err)
         return err
+
+    def test_a_pipe_that_nobody_writes_to(self):
+        pipe = self.folder / "text"
+        os.mkfifo(pipe)
+        process = self.start("quantize", TINY, self.folder / "out.gguf", "--to", "q8_0", "--calibrate", pipe)
+        self.wait_until_busy(process)
+        while process.poll() is None:  # one that comes before the pipe is opened needs a second one
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        self.assertEqual(process.returncode, 130, process.communicate()[1])
+        self.assertEqual(list(self.folder.glob("out*")), [])
+
+    def test_quantize_leaves_nothing_unfinished(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for out in (self.folder / "out.gguf", self.folder / "out"):
+                process = self.start("quantize", TINY, out, "--to", "bf16", "-t", "1")
+                self.wait_until_busy(process)
+                process.send_signal(number)
+                err = process.communicate(timeout=60)[1]
+                self.assertIn(process.returncode, (0, 128 + number), err)
+                self.assertEqual(list(self.folder.glob("*.part")), [])
+                self.assertEqual(out.exists(), process.returncode == 0)
+                shutil.rmtree(out) if out.is_dir() else out.unlink(missing_ok=True)
 
     def test_while_reading_standard_input(self):
         process = self.start("tokenize", "-m", TINY, "-", stdin=subprocess.PIPE)

@@ -72,6 +72,35 @@ class PlanTest(CliTest):
         self.plan("27b", "--precision", "q4_k_m", "--device", "l4-24g", "-c", str(largest + 64), code=5)
         self.fails(5, "the same model in q4_k_m fits", "plan", "27b", "--device", "l4-24g")
 
+    def test_values_that_are_empty_or_have_no_place(self):
+        for flag in ("--memory", "--device", "--precision"):
+            self.fails(2, flag.strip("-"), "plan", "4b", flag, "")
+        near = self.fails(2, "h200-zerogpu-70g", "plan", "4b", "--device", "h200")
+        self.assertIn("h200-141g", near.err)
+        self.fails(2, "goes with the files of a model", "plan", "4b", "--mmproj", "x.gguf")
+        self.fails(2, "instruction-set level", "plan", "4b", "--cpu", "sse9")
+        folder = self.folder / "gemma-3-4b-it"
+        folder.mkdir()
+        self.fails(3, "no config.json", "plan", folder)
+        self.fails(3, "no config.json", "plan", "gemma-3-4b-it", cwd=self.folder)
+
+    def test_a_name_is_planned_as_pull_gets_it(self):
+        for name, words in (("gemma-3-4b-it", "Q4_K_M"), ("gemma3:4b", "Q4_K_M"), ("gemma-3-4b-it-qat", "Q4_0"),
+                            ("gemma3:12b-it-qat", "Q4_0"), ("gemma-3-270m-it", "8"), ("gemma-3-4b-pt", "bfloat16"),
+                            ("google/gemma-3-4b-it", "bfloat16"), ("4b", "bfloat16")):
+            self.assertIn(words, self.plan(name, "--memory", "500GiB")["precision"], name)
+
+    def test_the_devices_as_json(self):
+        devices = json.loads(self.succeed("plan", "--devices", "--json").out)["devices"]
+        self.assertIn({"name": "l4-24g", "memory": "24 GB", "memory_bytes": 24_000_000_000,
+                       "description": "NVIDIA L4"}, devices)
+
+    def test_the_text_counts_in_both_units_and_leaves_zeros_out(self):
+        text = self.succeed("plan", "4b", "--memory", "40GiB", "--users", "2").out
+        self.assertIn("for each of 2 users", text)
+        self.assertIn("40.00 GiB (42.95 GB)", text)
+        self.assertNotIn(" 0.0 MiB", text)
+
     def test_a_file_is_planned_as_stored_or_in_another_precision(self):
         self.add_model()
         self.assertEqual(self.plan("tiny-it", "--memory", "1GiB")["precision"], "as stored")
@@ -85,7 +114,7 @@ class PlanTest(CliTest):
         self.assertRegex(listed, r"mine +1.5 GiB +the old laptop")
         self.assertRegex(listed, r"h200-zerogpu-70g +70 GB")
         self.assertEqual(self.plan("270m", "--device", "mine")["memory_bytes"], 3 * GIB // 2)
-        self.fails(2, "did you mean mine?", "plan", "270m", "--device", "mien")
+        self.fails(2, "did you mean 'mine'?", "plan", "270m", "--device", "mien")
         devices.write_text("mine = 1.5\n")
         self.fails(2, f"{devices}:1: expected a size such as 16GiB", "plan", "270m", "--device", "mine")
 

@@ -3,8 +3,11 @@
 import hashlib
 import http.server
 import json
+import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import unittest
@@ -101,15 +104,17 @@ class PullTest(CliTest):
         self.assertEqual(again.err, "")  # the terms are shown once
 
     def test_an_interrupted_pull_goes_on(self):
-        self.services.stall = threading.Event()
-        process = subprocess.Popen([PROGRAM, "pull", REPOSITORY], env=self.environment(**self.address),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.assertTrue(self.services.stall.wait(60))
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130, err)
-        self.assertIn(b"goes on from here", err)
-        self.assertFalse((self.store / "gemma-3-tiny-it").exists())
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+            self.services.stall = threading.Event()
+            process = subprocess.Popen([PROGRAM, "pull", REPOSITORY], env=self.environment(**self.address),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertTrue(self.services.stall.wait(60))
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, code, err)
+            self.assertIn(b"goes on from here", err)
+            self.assertFalse((self.store / "gemma-3-tiny-it").exists())
+            self.assertTrue(list((self.store / "gemma-3-tiny-it.partial").glob("*.state")))
         self.services.stall = None
         self.succeed("pull", REPOSITORY, environment=self.address)
         self.succeed("run", "-m", "gemma-3-tiny-it", "-n", "2", "hello")
@@ -137,14 +142,56 @@ class PullTest(CliTest):
         self.succeed("run", "-m", "someone/gemma-3-other-it", "-n", "2", "hello")
 
     def test_refusals(self):
-        self.fails(2, "did you mean 'gemma-3-4b-it'?", "pull", "gemma-3-4b-ti", environment=self.address)
+        self.fails(2, "did you mean 'gemma-3-4b-it'", "pull", "gemma-3-4b-ti", environment=self.address)
         self.fails(3, "no such repository", "pull", "someone/nothing", environment=self.address)
-        self.fails(3, "no such model or tag", "pull", "gemma3:5b", environment=self.address)
+        self.fails(3, "no such model or tag", "pull", "gemma3:4b-none", environment=self.address)
+        self.fails(2, "gemma3:4b, gemma3:12b and gemma3:27b", "pull", "gemma3:9b")
+        self.fails(2, "did you mean 'gemma-3-4b-it'", "pull", "gemma-3-4b-itt")
         offline = self.fails(1, "CARAT_OFFLINE is set", "pull", REPOSITORY,
                              environment={**self.address, "CARAT_OFFLINE": "1"})
         self.assertEqual(offline.out, "")
         self.fails(2, "a token is not sent without encryption", "pull", REPOSITORY,
                    environment={"HF_ENDPOINT": "http://hub.invalid", "HF_TOKEN": "hf_x"})
+
+    def test_without_a_network_it_fails_at_once_in_plain_words(self):
+        with socket.socket() as unused:  # bound and not listening: nothing answers there
+            unused.bind(("127.0.0.1", 0))
+            address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+            for name, variable in ((REPOSITORY, "HF_ENDPOINT"), ("gemma3:4b", "CARAT_OLLAMA_REGISTRY")):
+                done = self.fails(1, "cannot reach 127.0.0.1: nothing answers at that address; is there a network",
+                                  "pull", name, environment={variable: address})
+                self.assertEqual(done.out, "")
+
+    def test_a_full_disk_ends_a_pull_that_goes_on_later(self):
+        small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        self.fails(7, "cannot write", "pull", REPOSITORY, environment=self.address, preexec_fn=small)
+        self.assertFalse((self.store / "gemma-3-tiny-it").exists())
+        self.succeed("pull", REPOSITORY, environment=self.address)
+
+    def test_the_models_list(self):
+        self.add_model("tiny-it")
+        shutil.copytree(TINY, self.store / os.fsdecode(b"bad\xff-name"))
+        models = json.loads(self.succeed("models", "--json").out)
+        self.assertGreater(models["memory_bytes"], 0)
+        by_name = {model["name"]: model for model in models["models"]}
+        self.assertEqual(set(by_name), {"tiny-it", "bad\ufffd-name"})
+        for model in by_name.values():
+            self.assertTrue(model["fits"])
+            self.assertGreater(model["needs_bytes"], 0)
+            self.assertEqual(model["precision"].lower(), "f32")
+        lines = self.succeed("models").out.splitlines()
+        self.assertEqual(lines[0].split(), ["name", "from", "size", "type", "images", "kind", "fits"])
+        self.assertTrue(all(line.endswith("yes") for line in lines[1:]), lines)
+        json.loads(self.succeed("inspect", "--json", self.store / os.fsdecode(b"bad\xff-name")).out)
+
+    def test_passwords_are_not_shown(self):
+        address = {"CARAT_HUGGING_FACE": "http://me:secret@127.0.0.1:1/x"}
+        for arguments in (("config", "show"), ("config", "show", "--json")):
+            shown = self.succeed(*arguments, environment=address).out
+            self.assertNotIn("secret", shown)
+            self.assertIn("http://***@127.0.0.1:1/x", shown)
+        done = self.fails(2, "no address that can be used", "pull", REPOSITORY, environment=address)
+        self.assertNotIn("secret", done.err)
 
     def test_a_wrong_hash_is_not_placed(self):
         target = f"/{REPOSITORY}/resolve/abc123/model.safetensors"

@@ -35,6 +35,8 @@ std::string last_error() {
   return text.empty() ? "no reason given" : text;
 }
 
+constexpr std::string_view kNoOperation = "this libvips was built without it";
+
 using Loader = int (*)(void*, std::size_t, VipsImage**, ...);
 
 struct Codec {
@@ -60,9 +62,7 @@ Codec codec_of(ImageType type) {
 Result<Image> open_image(const DecodeRequest& request) {
   const Codec codec = codec_of(request.type);
   if (vips_type_find("VipsOperation", codec.operation) == 0) {
-    return fail(ErrorKind::kFailed,
-                "this system's libvips cannot read {}: install its decoder, or convert the picture to PNG",
-                name_of(request.type));
+    return std::unexpected(load_error(request.type, kNoOperation));
   }
   VipsImage* image = nullptr;
   // libvips' interface is not const-correct; it does not write to the bytes.
@@ -70,7 +70,7 @@ Result<Image> open_image(const DecodeRequest& request) {
   // "memory" keeps libvips from decoding large pictures into a temporary file.
   if (codec.load(bytes, request.file.size(), &image, "fail_on", VIPS_FAIL_ON_ERROR, "memory", TRUE,
                  nullptr) != 0) {
-    return fail(ErrorKind::kFailed, "not a complete {} picture: {}", name_of(request.type), last_error());
+    return std::unexpected(load_error(request.type, last_error()));
   }
   return Image(image);
 }
@@ -156,6 +156,21 @@ Result<std::vector<std::byte>> run(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+Error load_error(ImageType type, std::string_view reason) {
+  const bool two_parts = type == ImageType::kHeic || type == ImageType::kAvif;
+  const bool no_decoder =
+      reason == kNoOperation ||
+      (two_parts && (reason.find("Unsupported") != reason.npos || reason.find("plugin") != reason.npos));
+  if (no_decoder) {
+    return {ErrorKind::kFailed,
+            fmt::format(
+                "this system cannot read {}: install its decoder (libheif's for HEIC and AVIF), or convert "
+                "the picture to PNG",
+                name_of(type))};
+  }
+  return {ErrorKind::kFailed, fmt::format("not a complete {} picture: {}", name_of(type), reason)};
+}
 
 worker::Job decode_job() { return {kDecodeJob, prepare, run}; }
 
