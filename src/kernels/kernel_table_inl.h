@@ -3,12 +3,15 @@
 // The table of one level. Included last by each level_*.cc, after its vectors.
 
 #include "kernels/attention_inl.h"
+#include "kernels/dense_attention_inl.h"
+#include "kernels/dense_packing_inl.h"
 #include "kernels/elementwise_inl.h"
 #include "kernels/exp_inl.h"
 #include "kernels/float_panel_inl.h"
 #include "kernels/int_panel_inl.h"
 #include "kernels/quantize_inl.h"
 #ifdef __AVX512BF16__
+#include "kernels/bf16_dense_inl.h"
 #include "kernels/bf16_panel_inl.h"
 #endif
 
@@ -29,9 +32,22 @@ void panel(const PanelJob& job) {
   }
 }
 
+#ifdef __AVX512BF16__
+constexpr DenseKernels kDenseBf16 = {pack_dense_bf16, attend_dense<DenseBf16>};
+#else
+constexpr DenseKernels kDenseBf16 = {};
+#endif
+
 constexpr Kernels make_kernels(const char* level) {
-  return {level,      rms_norm, add_rms_norm, layer_norm, head_norm_rope, geglu, gelu,  add_rows,
-          add_scaled, quantize, panel,        store_kv,   attend,         merge, finish};
+  return {level,          rms_norm,
+          add_rms_norm,   layer_norm,
+          head_norm_rope, geglu,
+          gelu,           add_rows,
+          add_scaled,     quantize,
+          panel,          store_kv,
+          attend,         merge,
+          finish,         {pack_dense_f32, attend_dense<DenseF32>},
+          kDenseBf16,     {pack_dense_int8, attend_dense<DenseInt8>}};
 }
 
 }  // namespace

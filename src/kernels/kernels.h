@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/dense_layout.h"
 #include "tensor/kv_block.h"
 #include "tensor/panel.h"
 
@@ -111,6 +112,10 @@ struct Kernels {
   void (*merge)(AttentionPartial& into, const AttentionPartial& later, std::size_t head_dim);
   // out = values / weight
   void (*finish)(const AttentionPartial& partial, std::size_t head_dim, float* out);
+
+  DenseKernels dense_f32;
+  DenseKernels dense_bf16;
+  DenseKernels dense_int8;
 };
 
 }  // namespace carat::kernels

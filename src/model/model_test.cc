@@ -96,6 +96,10 @@ class OutlierSpy final : public backend::Backend {
                  std::span<const tensor::KeyRange> visible, tensor::MatrixF32 out) override {
     ops_.attention(q, heads, cache, visible, out);
   }
+  void dense_attention(tensor::ConstMatrixF32 q, tensor::ConstMatrixF32 k, tensor::ConstMatrixF32 v,
+                       std::size_t heads, backend::Rounding rounding, tensor::MatrixF32 out) override {
+    ops_.dense_attention(q, k, v, heads, rounding, out);
+  }
 
  private:
   Backend& ops_;

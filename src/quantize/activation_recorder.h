@@ -57,6 +57,10 @@ class ActivationRecorder final : public backend::Backend {
                  std::span<const backend::KeyRange> visible, backend::MatrixF32 out) override {
     inner_->attention(q, heads, cache, visible, out);
   }
+  void dense_attention(backend::ConstMatrixF32 q, backend::ConstMatrixF32 k, backend::ConstMatrixF32 v,
+                       std::size_t heads, backend::Rounding rounding, backend::MatrixF32 out) override {
+    inner_->dense_attention(q, k, v, heads, rounding, out);
+  }
 
  private:
   struct Sums {

@@ -13,8 +13,13 @@ constexpr std::size_t kTaskBytes = std::size_t{64} << 10;
 
 }  // namespace
 
-CpuLinear::CpuLinear(const kernels::Kernels& kernels, parallel::ThreadPool& pool, bool exact_activations)
-    : kernels_(kernels), pool_(pool), exact_activations_(exact_activations), scratch_(pool.size()) {}
+CpuLinear::CpuLinear(const kernels::Kernels& kernels, const kernels::Kernels* bf16_kernels,
+                     parallel::ThreadPool& pool, bool exact_activations)
+    : kernels_(kernels),
+      bf16_kernels_(bf16_kernels),
+      pool_(pool),
+      exact_activations_(exact_activations),
+      scratch_(pool.size()) {}
 
 void CpuLinear::run(const LinearInput& input, std::span<const LinearCall> calls) {
   if (input.x.rows() == 0) return;
@@ -73,7 +78,9 @@ void CpuLinear::multiply(const LinearInput& input, std::span<const LinearCall> c
     auto product = std::upper_bound(products_.begin(), products_.end(), task,
                                     [](std::size_t t, const Product& p) { return t < p.first_task; });
     --product;
-    run_panels(*product, task - product->first_task, thread);
+    const bool rounds = input.rounding != Rounding::kF32 && bf16_kernels_ != nullptr &&
+                        product->weights->layout().type == tensor::ElementType::kBF16;
+    run_panels(rounds ? *bf16_kernels_ : kernels_, *product, task - product->first_task, thread);
   });
 
   for (std::size_t i = 0; i < calls.size(); ++i) {
@@ -85,7 +92,8 @@ void CpuLinear::multiply(const LinearInput& input, std::span<const LinearCall> c
   }
 }
 
-void CpuLinear::run_panels(const Product& product, std::size_t task, std::size_t thread) {
+void CpuLinear::run_panels(const kernels::Kernels& kernels, const Product& product, std::size_t task,
+                           std::size_t thread) {
   const PackedLinear& weights = *product.weights;
   kernels::PanelJob job;
   job.layout = &weights.layout();
@@ -99,7 +107,7 @@ void CpuLinear::run_panels(const Product& product, std::size_t task, std::size_t
     job.panel = weights.panel(panel).data();
     job.out_offset = panel * tensor::kPanelRows;
     job.valid = std::min(tensor::kPanelRows, weights.rows() - job.out_offset);
-    kernels_.panel(job);
+    kernels.panel(job);
   }
 }
 

@@ -16,7 +16,9 @@ namespace carat::backend {
 // are one list of tasks.
 class CpuLinear {
  public:
-  CpuLinear(const kernels::Kernels& kernels, parallel::ThreadPool& pool, bool exact_activations);
+  // bf16_kernels: those of a level with bfloat16 dot products for inputs that allow them, or null.
+  CpuLinear(const kernels::Kernels& kernels, const kernels::Kernels* bf16_kernels, parallel::ThreadPool& pool,
+            bool exact_activations);
 
   void run(const LinearInput& input, std::span<const LinearCall> calls);
 
@@ -30,10 +32,12 @@ class CpuLinear {
   };
 
   void multiply(const LinearInput& input, std::span<const LinearCall> calls);
-  void run_panels(const Product& product, std::size_t task, std::size_t thread);
+  void run_panels(const kernels::Kernels& kernels, const Product& product, std::size_t task,
+                  std::size_t thread);
   void add_low_rank(const LinearInput& input, const LinearCall& call);
 
   const kernels::Kernels& kernels_;
+  const kernels::Kernels* bf16_kernels_;
   parallel::ThreadPool& pool_;
   bool exact_activations_;
   QuantizedRows quantized_;

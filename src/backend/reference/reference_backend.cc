@@ -134,6 +134,11 @@ class ReferenceBackend final : public Backend {
                  MatrixF32 out) override {
     reference::attention(q, heads, cache, visible, out);
   }
+
+  void dense_attention(ConstMatrixF32 q, ConstMatrixF32 k, ConstMatrixF32 v, std::size_t heads,
+                       Rounding /*rounding*/, MatrixF32 out) override {
+    reference::dense_attention(q, k, v, heads, out);
+  }
 };
 
 }  // namespace
