@@ -2,6 +2,7 @@
 
 // Attention of all rows in bfloat16 dot products, for the level that has them.
 
+#include "kernels/bf16_panel_inl.h"
 #include "kernels/dense_packing_inl.h"
 
 namespace carat::kernels {
@@ -20,8 +21,7 @@ struct DenseBf16 {
   static Words load_words(const std::int32_t* at) { return load_bytes(at); }
   static void store_words(std::int32_t* at, const F32x16* x) { store_bytes(at, pairs(x[0], x[1])); }
   static Sum add_products(Sum sum, Words words, const std::int32_t& shared) {
-    return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(words.v),
-                             reinterpret_cast<__m512bh>(_mm512_set1_epi32(shared)))};
+    return bf16_dot(sum, words, {_mm512_set1_epi32(shared)});
   }
   static F32x16 sum_to_f32(Sum sum) { return sum; }
   static F32x16 score(const DenseView&, std::size_t, Sum sum) { return sum; }

@@ -16,6 +16,7 @@ namespace carat::kernels {
 namespace {
 
 constexpr int kGemmRows = 2;
+constexpr int kGemmPanels = 1;
 constexpr std::size_t kSharedVectors = 1;
 
 struct F32x16 {

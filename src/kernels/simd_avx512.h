@@ -14,6 +14,7 @@ namespace carat::kernels {
 namespace {
 
 constexpr int kGemmRows = 8;
+constexpr int kGemmPanels = 2;
 constexpr std::size_t kSharedVectors = 2;
 
 struct F32x16 {
@@ -154,7 +155,10 @@ inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
 inline I32x16 unsigned_start(std::int32_t) { return set1(std::int32_t{0}); }
 template <bool Full>
 inline I32x16 dot(I32x16 sum, Bytes codes, const std::int32_t& quad) {
-  return {_mm512_dpbusd_epi32(sum.v, codes.v, _mm512_set1_epi32(quad))};
+  // Written out, since g++ 12 surrounds the intrinsic with copies and spills what it accumulates.
+  const __m512i shared = _mm512_set1_epi32(quad);
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum.v) : "v"(codes.v), "v"(shared));
+  return sum;
 }
 
 }  // namespace

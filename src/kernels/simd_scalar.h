@@ -15,8 +15,10 @@
 namespace carat::kernels {
 namespace {
 
-constexpr int kGemmRows = 4;               // activation rows that a GEMM tile keeps in registers
-constexpr std::size_t kSharedVectors = 1;  // vectors that meet each word of attention's keys and values
+constexpr int kGemmRows = 4;    // activation rows that a GEMM tile keeps in registers
+constexpr int kGemmPanels = 1;  // panels that share what it reads of them: half as many rows then
+// Vectors of queries that share what attention reads of keys and values.
+constexpr std::size_t kSharedVectors = 1;
 
 struct F32x16 {
   float lane[16];

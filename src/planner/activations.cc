@@ -61,8 +61,8 @@ std::uint64_t activation_bytes(const model::GemmaConfig& config, const TextWeigh
     bytes += quantized_rows(rows, weights.widest_integer_row);
     if (request.exact_activations) bytes += 2 * matrix_f32(tokens, config.ffn);
   }
-  // kernels::scratch_bytes() of a panel, a thread.
-  const std::uint64_t panel = std::max(weights.widest_integer_row * 20, weights.widest_float_row * 32);
+  // kernels::scratch_bytes(), a thread.
+  const std::uint64_t panel = std::max(weights.widest_integer_row * 40, weights.widest_float_row * 32);
   bytes += request.threads * panel;
   return bytes + attention_segments(config, request.context_length);
 }
@@ -76,6 +76,8 @@ std::uint64_t vision_activation_bytes(const model::VisionConfig& config, model::
   bytes += matrix_f32(chunk, ffn) + matrix_f32(chunk, config.patch_values());
   bytes += matrix_f32(config.tokens(), config.width) + matrix_f32(config.tokens(), config.d_model);
   if (precision == model::VisionPrecision::kInt8) bytes += quantized_rows(chunk, ffn);
+  if (precision == model::VisionPrecision::kBf16)
+    bytes += HugeBuffer::resident_bytes(chunk * kernels::bf16_pairs(ffn) * sizeof(std::uint32_t));
   return bytes + 3 * config.image_size * config.image_size;  // the picture
 }
 

@@ -31,6 +31,9 @@ class CpuLinear {
     std::size_t panels_per_task = 1;
   };
 
+  // The kernels that multiply these weights.
+  const kernels::Kernels& kernels_for(const LinearInput& input, const PackedLinear& weights) const;
+  void prepare_rows(const LinearInput& input, std::span<const LinearCall> calls);
   void multiply(const LinearInput& input, std::span<const LinearCall> calls);
   void run_panels(const kernels::Kernels& kernels, const Product& product, std::size_t task,
                   std::size_t thread);
@@ -41,6 +44,7 @@ class CpuLinear {
   parallel::ThreadPool& pool_;
   bool exact_activations_;
   QuantizedRows quantized_;
+  HugeBuffer rounded_;  // rows in bfloat16, for kernels that take them so
   std::vector<const float*> rows_;
   std::vector<Product> products_;
   std::vector<tensor::OwnedMatrixF32> second_terms_;  // per product
