@@ -73,6 +73,9 @@ class Backend {
   // For people: "cpu avx512vnni, 2 threads".
   virtual std::string description() const = 0;
 
+  // What operations that allow this rounding multiply: kBf16 stands for f32 where that is no faster here.
+  virtual Rounding arithmetic(Rounding allowed) const = 0;
+
   // Reads a stored matrix and converts it into this backend's layout without loss. bias is empty or [rows].
   // kInvalidModel for values that are not finite, kDoesNotFit when memory is refused.
   virtual Result<std::unique_ptr<Linear>> pack(const tensor::StoredTensor& weight,

@@ -56,6 +56,7 @@ class OutlierSpy final : public backend::Backend {
   explicit OutlierSpy(Backend& ops) : ops_(ops) {}
   std::vector<std::vector<std::uint8_t>> seen;
 
+  backend::Rounding arithmetic(backend::Rounding allowed) const override { return ops_.arithmetic(allowed); }
   std::string description() const override { return ops_.description(); }
   Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
                                                 std::span<const float> bias) override {

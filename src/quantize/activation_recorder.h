@@ -22,6 +22,9 @@ class ActivationRecorder final : public backend::Backend {
   ActivationMoments moments() const;
 
   std::string description() const override { return inner_->description(); }
+  backend::Rounding arithmetic(backend::Rounding allowed) const override {
+    return inner_->arithmetic(allowed);
+  }
   Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
                                                 std::span<const float> bias) override;
   void linear(const backend::LinearInput& input, std::span<const backend::LinearCall> calls) override;

@@ -21,6 +21,7 @@ class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuOptions& options, const kernels::Level& level, const kernels::Kernels* bf16_kernels)
       : level_(level),
+        bf16_kernels_(bf16_kernels),
         pool_(options.threads),
         linear_(*level.kernels, bf16_kernels, pool_, options.exact_activations),
         attention_(*level.kernels, pool_),
@@ -28,6 +29,10 @@ class CpuBackend final : public Backend {
 
   std::string description() const override {
     return fmt::format("cpu {}, {} thread{}", level_.name, pool_.size(), pool_.size() == 1 ? "" : "s");
+  }
+
+  Rounding arithmetic(Rounding allowed) const override {
+    return allowed == Rounding::kBf16 && bf16_kernels_ == nullptr ? Rounding::kF32 : allowed;
   }
 
   Result<std::unique_ptr<Linear>> pack(const tensor::StoredTensor& weight,
@@ -131,6 +136,7 @@ class CpuBackend final : public Backend {
   }
 
   const kernels::Level& level_;
+  const kernels::Kernels* bf16_kernels_;  // null: this machine has none, or they were not asked for
   parallel::ThreadPool pool_;
   CpuLinear linear_;
   CpuAttention attention_;

@@ -78,6 +78,8 @@ class ReferenceBackend final : public Backend {
  public:
   std::string description() const override { return "reference f64, 1 thread"; }
 
+  Rounding arithmetic(Rounding /*allowed*/) const override { return Rounding::kF32; }
+
   Result<std::unique_ptr<Linear>> pack(const tensor::StoredTensor& weight,
                                        std::span<const float> bias) override {
     CARAT_CHECK(bias.empty() || bias.size() == weight.rows);
