@@ -14,7 +14,7 @@ enum class DenseType : std::uint8_t {
 
 inline constexpr std::size_t kDenseQueries = 32;  // of a tile
 // Keys of a tile: their weights are relative to the largest of them, and their sum is exact in int8.
-inline constexpr std::size_t kDenseKeys = 192;
+inline constexpr std::size_t kDenseKeys = 256;
 // What the numbers of keys, and dimensions of values, are rounded up to: how many a kernel takes at once.
 inline constexpr std::size_t kDenseRows = 8;
 

@@ -153,6 +153,10 @@ inline PanelJob one_panel(const PanelJob& job, std::size_t p) {
 
 inline void store_lanes(const PanelJob& job, std::size_t row, F32x16 values) {
   float* out = job.out[row] + job.out_offset;
+  if (row < job.bias_rows) {
+    const float* bias = job.bias + job.out_offset;
+    values = add(values, job.valid == 16 ? load(bias) : load_n(bias, job.valid));
+  }
   if (job.valid == 16) {
     store(out, values);
   } else {

@@ -43,8 +43,10 @@ struct PanelJob {
   // bf16_pairs(columns).
   const std::uint32_t* bf16_rows = nullptr;
   std::size_t row_count = 0;
-  float* const* out = nullptr;   // per row, where lane 0 of this panel goes
-  std::size_t out_offset = 0;    // floats added to each of them
+  float* const* out = nullptr;  // per row, where lane 0 of this panel goes
+  std::size_t out_offset = 0;   // floats added to each of them
+  const float* bias = nullptr;  // bias[out_offset + lane] is added to the sums of the first bias_rows rows
+  std::size_t bias_rows = 0;
   std::size_t valid = 0;         // lanes that exist, 1..16 of the last panel and 16 of one before
   std::byte* scratch = nullptr;  // scratch_bytes(layout), 64-byte aligned
 };

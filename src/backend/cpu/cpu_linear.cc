@@ -33,11 +33,6 @@ void CpuLinear::run(const LinearInput& input, std::span<const LinearCall> calls)
   if (input.x.rows() == 0) return;
   multiply(input, calls);
   for (const LinearCall& call : calls) {
-    const std::span<const float> bias = static_cast<const PackedLinear*>(call.weights)->bias();
-    if (!bias.empty()) {
-      for (std::size_t t = 0; t < call.out.rows(); ++t)
-        kernels_.add(call.out.row(t).data(), bias.data(), bias.size());
-    }
     if (call.low_rank != nullptr) add_low_rank(input, call);
   }
 }
@@ -129,6 +124,10 @@ void CpuLinear::run_panels(const kernels::Kernels& kernels, const Product& produ
   job.rows = rows_.data();
   job.row_count = product.out.size();
   job.out = product.out.data();
+  if (!weights.bias().empty()) {
+    job.bias = weights.bias().data();
+    job.bias_rows = rows_.size();
+  }
   job.bf16_rows = reinterpret_cast<const std::uint32_t*>(rounded_.data());
   job.scratch = scratch_[thread].data();
   const std::size_t last = std::min(weights.panel_count(), (task + 1) * product.panels_per_task);
