@@ -57,16 +57,20 @@ std::size_t thread_count(const Runtime& runtime) {
   return threads ? static_cast<std::size_t>(*threads) : parallel::usable_threads();
 }
 
+Result<std::unique_ptr<backend::Backend>> make_backend(const Runtime& runtime) {
+  backend::CpuOptions options;
+  options.threads = thread_count(runtime);
+  options.level = runtime.settings.text(Setting::kCpu);
+  options.exact_activations = runtime.settings.is_on(Setting::kExactActivations);
+  return backend::make_cpu_backend(options);
+}
+
 Result<std::unique_ptr<engine::LoadedModel>> open_model(Runtime& runtime, const ModelUse& use) {
   CARAT_TRY(const std::filesystem::path path, find_model(runtime));
   CARAT_TRY(std::vector<engine::AdapterToLoad> adapters, open_adapters(use.adapters));
   std::uint64_t adapter_bytes = 0;
   for (const engine::AdapterToLoad& adapter : adapters) adapter_bytes += planner::adapter_bytes(adapter.file);
-  backend::CpuOptions options;
-  options.threads = thread_count(runtime);
-  options.level = runtime.settings.text(Setting::kCpu);
-  options.exact_activations = runtime.settings.is_on(Setting::kExactActivations);
-  CARAT_TRY(auto backend, backend::make_cpu_backend(options));
+  CARAT_TRY(auto backend, make_backend(runtime));
 
   terminal::ProgressLine line(runtime.clock, progress_writer());
   const auto progress = [&](std::uint64_t done, std::uint64_t total) {

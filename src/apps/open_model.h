@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/runtime.h"
+#include "backend/backend.h"
 #include "base/result.h"
 #include "chat/prompt_style.h"
 #include "engine/generator.h"
@@ -28,6 +29,9 @@ Result<std::filesystem::path> find_model(const Runtime& runtime);
 
 // Threads of -t, otherwise as many as this process may use.
 std::size_t thread_count(const Runtime& runtime);
+
+// The backend with the threads, instruction set and activations that the settings ask for.
+Result<std::unique_ptr<backend::Backend>> make_backend(const Runtime& runtime);
 
 // What a command does with a model. It is checked before any weight is read.
 struct ModelUse {

@@ -5,7 +5,6 @@
 #include "apps/commands.h"
 #include "apps/open_model.h"
 #include "apps/quantize_report.h"
-#include "backend/cpu/cpu_backend.h"
 #include "base/text_file.h"
 #include "measure/perplexity.h"
 #include "quantize/activation_recorder.h"
@@ -46,13 +45,6 @@ Result<measure::PerplexityResult> run_over(Runtime& runtime, const std::string& 
             measure::run_perplexity(*model, text, options, show, runtime.interrupts.token()));
   look(*model->backend);
   return result;
-}
-
-Result<std::unique_ptr<backend::Backend>> make_backend(const Runtime& runtime) {
-  backend::CpuOptions options;
-  options.threads = thread_count(runtime);
-  options.level = runtime.settings.text(config::Setting::kCpu);
-  return backend::make_cpu_backend(options);
 }
 
 Result<quantize::ActivationMoments> calibrate(Runtime& runtime, const std::string& path,

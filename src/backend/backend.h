@@ -38,12 +38,19 @@ struct LowRank {
   std::size_t row_count = 0;
 };
 
+// The coarsest numbers that an operation may round its inputs to where that is faster: a choice of the model,
+// which knows what its quality bears.
+enum class Rounding : std::uint8_t { kF32, kBf16, kInt8 };
+
 // Rows of activations that go into a linear layer.
 struct LinearInput {
   ConstMatrixF32 x;  // [tokens, columns]
   // Per token, non-zero where the row holds outliers (Gemma's BOS position) and a quantizing backend must
   // represent it in two terms. Empty: no such row.
   std::span<const std::uint8_t> outlier_rows;
+  // For weights of bfloat16: kF32, or kBf16 where activations may be bfloat16 too. Quantized weights always
+  // meet quantized activations, others never.
+  Rounding rounding = Rounding::kF32;
 };
 
 // One product of a group that shares its input: out [tokens, rows] = x W^T + bias, then the low-rank
@@ -69,6 +76,9 @@ class Backend {
 
   // For people: "cpu avx512vnni, 2 threads".
   virtual std::string description() const = 0;
+
+  // What operations that allow this rounding multiply: kBf16 stands for f32 where that is no faster here.
+  virtual Rounding arithmetic(Rounding allowed) const = 0;
 
   // Reads a stored matrix and converts it into this backend's layout without loss. bias is empty or [rows].
   // kInvalidModel for values that are not finite, kDoesNotFit when memory is refused.
@@ -114,6 +124,12 @@ class Backend {
   // out [tokens, heads * head_dim]. Every range is non-empty and every block it touches is present.
   virtual void attention(ConstMatrixF32 q, std::size_t heads, const KvLayer& cache,
                          std::span<const KeyRange> visible, MatrixF32 out) = 0;
+
+  // Attention of every row over every row, without a cache: per head, out = softmax(q k^T) v over its columns
+  // of q, k, v and out, all [tokens, heads * head_dim]; q is already scaled. out may be q. k and v have the
+  // same stride. `rounding` is allowed in q, k, v and the weights. Rows are not to be split into calls.
+  virtual void dense_attention(ConstMatrixF32 q, ConstMatrixF32 k, ConstMatrixF32 v, std::size_t heads,
+                               Rounding rounding, MatrixF32 out) = 0;
 };
 
 }  // namespace carat::backend

@@ -1,62 +1,66 @@
 #pragma once
 
-// bfloat16 weights by the processor's bfloat16 dot products, for the level that has them: activations are
-// rounded to bfloat16, twice as many products an instruction. Pair p of columns enters sum p % 4.
+// bfloat16 weights by the processor's bfloat16 dot products, for the level that has them: rows come rounded
+// to bfloat16, and an instruction multiplies twice as many numbers. Pair p of columns enters sum p % 2.
 
 #include "kernels/float_panel_inl.h"
 
 namespace carat::kernels {
 namespace {
 
-template <int Rows>
-inline void multiply_bf16_dot(const PanelJob& job, std::size_t first, std::uint32_t* pairs) {
-  const std::size_t columns = job.layout->columns;
-  const std::size_t pair_count = (columns + 1) / 2;
-  const std::size_t stride = (columns + 31) / 32 * 16;
-  for (std::size_t r = 0; r < Rows; ++r) {
-    const float* x = job.rows[first + r];
-    for (std::size_t c = 0; c < columns; c += 16) {
-      const std::size_t n = columns - c < 16 ? columns - c : 16;
-      const __m256bh rounded = _mm512_cvtneps_pbh(n == 16 ? _mm512_loadu_ps(x + c) : load_n(x + c, n).v);
-      __builtin_memcpy(pairs + r * stride + c / 2, &rounded, 32);
+// sum + the products of two bfloat16 a lane with a pair that all lanes share. Written out, since g++ 12
+// surrounds the intrinsic with copies.
+inline F32x16 bf16_dot(F32x16 sum, Bytes pairs, Bytes shared) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(pairs.v), "v"(shared.v));
+  return sum;
+}
+
+template <int Panels, int Rows>
+inline void multiply_bf16_dot(const PanelJob& job, std::size_t first) {
+  constexpr std::size_t kSums = 2;
+  const std::size_t pair_count = (job.layout->columns + 1) / 2;
+  const std::size_t stride = bf16_pairs(job.layout->columns);
+  const std::uint32_t* x = job.bf16_rows + first * stride;
+  F32x16 sums[kSums][Panels][Rows];
+  for (auto& panels : sums) {
+    for (auto& rows : panels) {
+      for (F32x16& sum : rows) sum = set1(0.0F);
     }
   }
-  __m512 sums[kChains][Rows];
-  for (auto& chain : sums) {
-    for (__m512& sum : chain) sum = _mm512_setzero_ps();
-  }
-  std::size_t p = 0;
-  for (; p + kChains <= pair_count; p += kChains) {
+  const auto add_pair = [&](std::size_t pair, F32x16(&to)[Panels][Rows]) {
+    Bytes weights[Panels];
+    for (std::size_t p = 0; p < Panels; ++p)
+      weights[p] = load_bytes(job.panel + p * job.layout->bytes + pair * kVector);
     CARAT_UNROLL
-    for (std::size_t chain = 0; chain < kChains; ++chain) {
-      const auto weights = reinterpret_cast<__m512bh>(_mm512_loadu_si512(job.panel + (p + chain) * kVector));
-      CARAT_UNROLL
-      for (std::size_t r = 0; r < Rows; ++r) {
-        const __m512i pair = _mm512_set1_epi32(static_cast<int>(pairs[r * stride + p + chain]));
-        sums[chain][r] = _mm512_dpbf16_ps(sums[chain][r], weights, reinterpret_cast<__m512bh>(pair));
-      }
-    }
-  }
-  for (; p < pair_count; ++p) {
-    const auto weights = reinterpret_cast<__m512bh>(_mm512_loadu_si512(job.panel + p * kVector));
     for (std::size_t r = 0; r < Rows; ++r) {
-      const __m512i pair = _mm512_set1_epi32(static_cast<int>(pairs[r * stride + p]));
-      sums[p % kChains][r] =
-          _mm512_dpbf16_ps(sums[p % kChains][r], weights, reinterpret_cast<__m512bh>(pair));
+      const Bytes shared = {_mm512_set1_epi32(static_cast<int>(x[r * stride + pair]))};
+      CARAT_UNROLL
+      for (std::size_t p = 0; p < Panels; ++p) to[p][r] = bf16_dot(to[p][r], weights[p], shared);
     }
+  };
+  std::size_t pair = 0;
+  for (; pair + kSums <= pair_count; pair += kSums) {
+    add_pair(pair, sums[0]);
+    add_pair(pair + 1, sums[1]);
   }
-  for (std::size_t r = 0; r < Rows; ++r) {
-    const F32x16 even = {_mm512_add_ps(sums[0][r], sums[1][r])};
-    const F32x16 odd = {_mm512_add_ps(sums[2][r], sums[3][r])};
-    store_lanes(job, first + r, add(even, odd));
+  if (pair < pair_count) add_pair(pair, sums[0]);
+  for (std::size_t p = 0; p < Panels; ++p) {
+    const PanelJob one = one_panel(job, p);
+    for (std::size_t r = 0; r < Rows; ++r) store_lanes(one, first + r, add(sums[0][p][r], sums[1][p][r]));
   }
 }
 
-inline void bf16_dot_panel(const PanelJob& job) {
-  auto* pairs = reinterpret_cast<std::uint32_t*>(job.scratch);
+template <int Panels>
+inline void bf16_dot_panels(const PanelJob& job) {
   std::size_t row = 0;
-  for (; row + kFloatRows <= job.row_count; row += kFloatRows) multiply_bf16_dot<kFloatRows>(job, row, pairs);
-  for (; row < job.row_count; ++row) multiply_bf16_dot<1>(job, row, pairs);
+  for (; row + kFloatRows <= job.row_count; row += kFloatRows)
+    multiply_bf16_dot<Panels, kFloatRows>(job, row);
+  for (; row < job.row_count; ++row) multiply_bf16_dot<Panels, 1>(job, row);
+}
+
+inline void bf16_dot_panel(const PanelJob& job) {
+  if (job.panel_count == 2) return bf16_dot_panels<2>(job);
+  bf16_dot_panels<1>(job);
 }
 
 }  // namespace

@@ -111,6 +111,13 @@ void add_rows(float* x, const float* y, std::size_t n) {
   });
 }
 
+void round_bf16(const float* x, std::size_t columns, std::uint32_t* out) {
+  const std::size_t pairs = (columns + 31) / 32 * 16;
+  __builtin_memset(out + pairs - 16, 0, 64);
+  for_vectors(columns,
+              [&](std::size_t i, std::size_t lanes) { store_bf16(out + i / 2, load_some(x + i, lanes)); });
+}
+
 void add_scaled(float* x, const float* y, float factor, std::size_t n) {
   const F32x16 scale = set1(factor);
   for_vectors(n, [&](std::size_t i, std::size_t lanes) {

@@ -104,24 +104,36 @@ inline void multiply_float(const PanelJob& job, const std::byte* panel, std::siz
 }
 
 template <class Weights, bool RowScaled = Weights::kRowScaled>
-inline void multiply_all_rows(const PanelJob& job, const std::byte* panel) {
+inline void multiply_rows(const PanelJob& job, const std::byte* panel) {
   std::size_t row = 0;
   for (; row + kFloatRows <= job.row_count; row += kFloatRows)
     multiply_float<Weights, kFloatRows, RowScaled>(job, panel, row);
   for (; row < job.row_count; ++row) multiply_float<Weights, 1, RowScaled>(job, panel, row);
 }
 
+template <class Weights>
+inline void multiply_float_panels(const PanelJob& job) {
+  for (std::size_t p = 0; p < job.panel_count; ++p) {
+    const PanelJob one = one_panel(job, p);
+    multiply_rows<Weights>(one, one.panel);
+  }
+}
+
 // SFP8 is decoded in registers where that happens once, and ahead into bfloat16, which holds every one of its
 // values, where many rows follow.
-inline void multiply_sfp8(const PanelJob& job) {
-  if (job.row_count <= kFloatRows) return multiply_all_rows<SFP8Weights>(job, job.panel);
+inline void multiply_sfp8_panel(const PanelJob& job) {
+  if (job.row_count <= kFloatRows) return multiply_rows<SFP8Weights>(job, job.panel);
   for (std::size_t c = 0; c < job.layout->columns; c += 4) {
     Bytes first, second;
     sfp8_to_bf16_pairs(job.panel + c / 4 * kVector, first, second);
     store_bytes(job.scratch + c / 2 * kVector, first);
     store_bytes(job.scratch + (c / 2 + 1) * kVector, second);
   }
-  multiply_all_rows<BF16Weights, /*RowScaled=*/true>(job, job.scratch);
+  multiply_rows<BF16Weights, /*RowScaled=*/true>(job, job.scratch);
+}
+
+inline void multiply_sfp8(const PanelJob& job) {
+  for (std::size_t p = 0; p < job.panel_count; ++p) multiply_sfp8_panel(one_panel(job, p));
 }
 
 }  // namespace

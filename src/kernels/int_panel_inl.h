@@ -97,41 +97,66 @@ inline BlockScales<F> group_scales(const PanelJob& job, std::size_t group) {
   return out;
 }
 
-// sums[r] += the products of one group of 32 columns with Rows activation blocks, a[r * stride].
-template <class F, int Rows>
-inline void add_group(const Bytes (&quads)[8], const BlockScales<F>& scales, const ActivationBlock* a,
-                      F32x16 (&sums)[Rows]) {
+// sums[p][r] += the products of one group of 32 columns of Panels panels, quad(p, q), with Rows activation
+// blocks a[r].
+template <class F, int Panels, int Rows, class Quad>
+inline void add_group(Quad quad, const BlockScales<F> (&scales)[Panels], const ActivationBlock* a,
+                      F32x16 (&sums)[Panels][Rows]) {
   constexpr int kBlocks = 32 / F::kBlock;
   constexpr int kQuads = 8 / kBlocks;
   for (int b = 0; b < kBlocks; ++b) {
-    I32x16 dots[Rows];
+    I32x16 dots[Panels][Rows];
     CARAT_UNROLL
     for (int r = 0; r < Rows; ++r) {
       const std::int32_t neg_sum = kBlocks == 1 ? a[r].neg_sum : a[r].neg_half_sums[b];
-      dots[r] = F::kOffsetBits < 0 ? set1(std::int32_t{0}) : dot_start<F::kFull>(neg_sum, F::kOffsetBits);
+      CARAT_UNROLL
+      for (int p = 0; p < Panels; ++p)
+        dots[p][r] =
+            F::kOffsetBits < 0 ? set1(std::int32_t{0}) : dot_start<F::kFull>(neg_sum, F::kOffsetBits);
     }
     CARAT_UNROLL
     for (int q = 0; q < kQuads; ++q) {
+      Bytes codes[Panels];
+      for (int p = 0; p < Panels; ++p) codes[p] = quad(p, b * kQuads + q);
       CARAT_UNROLL
       for (int r = 0; r < Rows; ++r) {
-        dots[r] = dot<F::kFull>(dots[r], quads[b * kQuads + q], a[r].quads[b * kQuads + q]);
+        CARAT_UNROLL
+        for (int p = 0; p < Panels; ++p)
+          dots[p][r] = dot<F::kFull>(dots[p][r], codes[p], a[r].quads[b * kQuads + q]);
       }
     }
     CARAT_UNROLL
     for (int r = 0; r < Rows; ++r) {
       const F32x16 activation_scale = set1(a[r].scale);
-      const F32x16 scale = F::kRowScaled ? activation_scale : mul(scales.scale[b], activation_scale);
-      sums[r] = fma(to_f32(dots[r]), scale, sums[r]);
-      if constexpr (F::kHasMin) {
-        const float sum = kBlocks == 1 ? a[r].scaled_sum : a[r].scaled_half_sums[b];
-        sums[r] = fma(scales.min[b], set1(sum), sums[r]);
+      CARAT_UNROLL
+      for (int p = 0; p < Panels; ++p) {
+        const F32x16 scale = F::kRowScaled ? activation_scale : mul(scales[p].scale[b], activation_scale);
+        sums[p][r] = fma(to_f32(dots[p][r]), scale, sums[p][r]);
+        if constexpr (F::kHasMin) {
+          const float sum = kBlocks == 1 ? a[r].scaled_sum : a[r].scaled_half_sums[b];
+          sums[p][r] = fma(scales[p].min[b], set1(sum), sums[p][r]);
+        }
       }
     }
   }
 }
 
+// The job of panel p alone.
+inline PanelJob one_panel(const PanelJob& job, std::size_t p) {
+  PanelJob one = job;
+  one.panel += p * job.layout->bytes;
+  one.panel_count = 1;
+  one.out_offset += p * tensor::kPanelRows;
+  if (p + 1 < job.panel_count) one.valid = tensor::kPanelRows;
+  return one;
+}
+
 inline void store_lanes(const PanelJob& job, std::size_t row, F32x16 values) {
   float* out = job.out[row] + job.out_offset;
+  if (row < job.bias_rows) {
+    const float* bias = job.bias + job.out_offset;
+    values = add(values, job.valid == 16 ? load(bias) : load_n(bias, job.valid));
+  }
   if (job.valid == 16) {
     store(out, values);
   } else {
@@ -149,68 +174,112 @@ inline F32x16 row_scaled(const PanelJob& job, F32x16 sums) {
 // Few rows: codes go from memory to the dot product in registers, since reading them is the cost.
 template <class F, int Rows>
 inline void multiply_streaming(const PanelJob& job) {
-  F32x16 sums[Rows];
-  for (int r = 0; r < Rows; ++r) sums[r] = set1(0.0F);
+  F32x16 sums[1][Rows];
+  for (int r = 0; r < Rows; ++r) sums[0][r] = set1(0.0F);
   const std::byte* low = job.panel;
   const std::byte* high = job.panel + job.layout->high_at;
   const std::size_t groups = job.layout->columns / kGroup;
   for (std::size_t group = 0; group < groups; ++group) {
     Bytes quads[8];
     unpack_group<F>(low, high, quads);
-    add_group<F, Rows>(quads, group_scales<F>(job, group), job.activations + group * Rows, sums);
+    const BlockScales<F> scales[1] = {group_scales<F>(job, group)};
+    const auto quad = [&](int, int q) { return quads[q]; };
+    add_group<F, 1, Rows>(quad, scales, job.activations + group * Rows, sums);
     low += F::kLowBits * kVector;
     high += F::kHighBits * kVector;
   }
   for (std::size_t r = 0; r < Rows && r < job.row_count; ++r)
-    store_lanes(job, r, row_scaled<F::kRowScaled>(job, sums[r]));
+    store_lanes(job, r, row_scaled<F::kRowScaled>(job, sums[0][r]));
 }
 
-// Many rows: the panel is unpacked once, then each tile of rows runs over it.
+// A panel unpacked: its codes one byte each, then its scales and mins in f32.
 template <class F>
-inline void multiply_unpacked(const PanelJob& job) {
-  constexpr std::size_t kBlocks = 32 / F::kBlock;
-  const std::size_t groups = job.layout->columns / kGroup;
-  std::byte* codes = job.scratch;
-  auto* scales = reinterpret_cast<float*>(codes + groups * 8 * kVector);
-  float* mins = scales + groups * kBlocks * 16;
-  for (std::size_t group = 0; group < groups; ++group) {
-    Bytes quads[8];
-    unpack_group<F>(job.panel + group * F::kLowBits * kVector,
-                    job.panel + job.layout->high_at + group * F::kHighBits * kVector, quads);
-    for (std::size_t q = 0; q < 8; ++q) store_bytes(codes + (group * 8 + q) * kVector, quads[q]);
-    const BlockScales<F> block = group_scales<F>(job, group);
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      if constexpr (!F::kRowScaled) store(scales + (group * kBlocks + b) * 16, block.scale[b]);
-      if constexpr (F::kHasMin) store(mins + (group * kBlocks + b) * 16, block.min[b]);
-    }
-  }
-  for (std::size_t first = 0; first < job.row_count; first += kGemmRows) {
-    const std::size_t tile = first / kActivationTile * groups * kActivationTile + first % kActivationTile;
-    F32x16 sums[kGemmRows];
-    for (int r = 0; r < kGemmRows; ++r) sums[r] = set1(0.0F);
-    for (std::size_t group = 0; group < groups; ++group) {
+struct UnpackedPanel {
+  static constexpr std::size_t kBlocks = 32 / F::kBlock;
+
+  std::byte* codes;
+  float* scales;
+  float* mins;
+
+  UnpackedPanel(const tensor::PanelLayout& layout, std::byte* at)
+      : codes(at),
+        scales(reinterpret_cast<float*>(at + layout.columns * tensor::kPanelRows)),
+        mins(scales + layout.columns / F::kBlock * 16) {}
+
+  void unpack(const PanelJob& job) const {
+    for (std::size_t group = 0; group < job.layout->columns / kGroup; ++group) {
       Bytes quads[8];
-      for (std::size_t q = 0; q < 8; ++q) quads[q] = load_bytes(codes + (group * 8 + q) * kVector);
-      BlockScales<F> block;
+      unpack_group<F>(job.panel + group * F::kLowBits * kVector,
+                      job.panel + job.layout->high_at + group * F::kHighBits * kVector, quads);
+      for (std::size_t q = 0; q < 8; ++q) store_bytes(codes + (group * 8 + q) * kVector, quads[q]);
+      const BlockScales<F> block = group_scales<F>(job, group);
       for (std::size_t b = 0; b < kBlocks; ++b) {
-        if constexpr (!F::kRowScaled) block.scale[b] = load(scales + (group * kBlocks + b) * 16);
-        if constexpr (F::kHasMin) block.min[b] = load(mins + (group * kBlocks + b) * 16);
+        if constexpr (!F::kRowScaled) store(scales + (group * kBlocks + b) * 16, block.scale[b]);
+        if constexpr (F::kHasMin) store(mins + (group * kBlocks + b) * 16, block.min[b]);
       }
-      add_group<F, kGemmRows>(quads, block, job.activations + tile + group * kActivationTile, sums);
     }
-    for (std::size_t r = 0; r < kGemmRows && first + r < job.row_count; ++r)
-      store_lanes(job, first + r, row_scaled<F::kRowScaled>(job, sums[r]));
   }
+  BlockScales<F> block_scales(std::size_t group) const {
+    BlockScales<F> block;
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      if constexpr (!F::kRowScaled) block.scale[b] = load(scales + (group * kBlocks + b) * 16);
+      if constexpr (F::kHasMin) block.min[b] = load(mins + (group * kBlocks + b) * 16);
+    }
+    return block;
+  }
+};
+
+// Rows [first, first + Rows) of the activations times unpacked panels.
+template <class F, int Panels, int Rows>
+inline void multiply_tile(const PanelJob& job, const UnpackedPanel<F>* panels, std::size_t first) {
+  const std::size_t groups = job.layout->columns / kGroup;
+  const std::size_t tile = first / kActivationTile * groups * kActivationTile + first % kActivationTile;
+  F32x16 sums[Panels][Rows];
+  for (auto& rows : sums) {
+    for (F32x16& sum : rows) sum = set1(0.0F);
+  }
+  for (std::size_t group = 0; group < groups; ++group) {
+    BlockScales<F> scales[Panels];
+    for (std::size_t p = 0; p < Panels; ++p) scales[p] = panels[p].block_scales(group);
+    const auto quad = [&](int p, int q) {
+      return load_bytes(panels[p].codes + (group * 8 + static_cast<std::size_t>(q)) * kVector);
+    };
+    add_group<F, Panels, Rows>(quad, scales, job.activations + tile + group * kActivationTile, sums);
+  }
+  for (std::size_t p = 0; p < Panels; ++p) {
+    const PanelJob one = one_panel(job, p);
+    for (std::size_t r = 0; r < Rows && first + r < job.row_count; ++r)
+      store_lanes(one, first + r, row_scaled<F::kRowScaled>(one, sums[p][r]));
+  }
+}
+
+// Many rows: the panels are unpacked once, then each tile of rows runs over them. Two panels share what is
+// read of a row.
+template <class F, int Panels, int Rows>
+inline void multiply_unpacked(const PanelJob& job) {
+  static_assert(kActivationTile % Rows == 0);
+  const UnpackedPanel<F> panels[2] = {{*job.layout, job.scratch},
+                                      {*job.layout, job.scratch + scratch_bytes(*job.layout) / 2}};
+  for (std::size_t p = 0; p < Panels; ++p) panels[p].unpack(one_panel(job, p));
+  for (std::size_t first = 0; first < job.row_count; first += Rows)
+    multiply_tile<F, Panels, Rows>(job, panels, first);
 }
 
 template <class F>
 inline void multiply(const PanelJob& job) {
-  switch (job.row_count) {
-    case 1: return multiply_streaming<F, 1>(job);
-    case 2: return multiply_streaming<F, 2>(job);
-    case 3:
-    case 4: return multiply_streaming<F, 4>(job);
-    default: return multiply_unpacked<F>(job);
+  if constexpr (kGemmPanels == 2) {
+    if (job.panel_count == 2 && job.row_count > kSmallBatch)
+      return multiply_unpacked<F, 2, kGemmRows / 2>(job);
+  }
+  for (std::size_t p = 0; p < job.panel_count; ++p) {
+    const PanelJob one = one_panel(job, p);
+    switch (one.row_count) {
+      case 1: multiply_streaming<F, 1>(one); break;
+      case 2: multiply_streaming<F, 2>(one); break;
+      case 3:
+      case 4: multiply_streaming<F, 4>(one); break;
+      default: multiply_unpacked<F, 1, kGemmRows>(one);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/dense_layout.h"
 #include "tensor/kv_block.h"
 #include "tensor/panel.h"
 
@@ -30,25 +31,35 @@ constexpr std::size_t activation_tile(std::size_t rows) {
   return rows == 3 ? 4 : rows;
 }
 
-// One panel of 16 weight rows times all activation rows: out[r][lane] for lanes < valid.
+// One panel of 16 weight rows, or two that follow one another, times all activation rows: out[r][lane] for
+// lanes < valid.
 struct PanelJob {
   const tensor::PanelLayout* layout = nullptr;
   const std::byte* panel = nullptr;
+  std::size_t panel_count = 1;                   // 1 or 2
   const ActivationBlock* activations = nullptr;  // integer types
   const float* const* rows = nullptr;            // float types: pointers to rows of [columns]
+  // BF16 panels where Kernels::rounds_bf16, instead of rows: row r is the pairs at bf16_rows + r *
+  // bf16_pairs(columns).
+  const std::uint32_t* bf16_rows = nullptr;
   std::size_t row_count = 0;
-  float* const* out = nullptr;   // per row, where lane 0 of this panel goes
-  std::size_t out_offset = 0;    // floats added to each of them
-  std::size_t valid = 0;         // lanes that exist, 1..16
+  float* const* out = nullptr;  // per row, where lane 0 of this panel goes
+  std::size_t out_offset = 0;   // floats added to each of them
+  const float* bias = nullptr;  // bias[out_offset + lane] is added to the sums of the first bias_rows rows
+  std::size_t bias_rows = 0;
+  std::size_t valid = 0;         // lanes that exist, 1..16 of the last panel and 16 of one before
   std::byte* scratch = nullptr;  // scratch_bytes(layout), 64-byte aligned
 };
 
-// Integer types: room for one panel with its codes one byte each and its scales and mins in f32. Float types:
-// room for 4 rows of activations rounded to bfloat16, or for a panel of SFP8 decoded into bfloat16.
+// Words of two bfloat16 in a row of that many columns: whole vectors, zeros at the end.
+constexpr std::size_t bf16_pairs(std::size_t columns) { return (columns + 31) / 32 * 16; }
+
+// Integer types: room for two panels with their codes one byte each and their scales and mins in f32. SFP8:
+// room for a panel decoded into bfloat16.
 constexpr std::size_t scratch_bytes(const tensor::PanelLayout& layout) {
   if (layout.type == tensor::ElementType::kSFP8) return (layout.columns + 3) / 4 * 128;
-  if (layout.is_float) return 4 * ((layout.columns + 31) / 32 * 64);
-  return layout.columns * 16 + layout.columns / layout.block * 2 * 64;
+  if (layout.is_float) return 0;
+  return 2 * (layout.columns * 16 + layout.columns / layout.block * 2 * 64);
 }
 
 // One part of attention: up to kAttentionTile queries over the keys of blocks [first_block, last_block).
@@ -78,6 +89,7 @@ struct AttentionPartial {
 // of avx512bf16, which round activations to bfloat16.
 struct Kernels {
   const char* level;
+  bool rounds_bf16;  // BF16 panels are multiplied with rows rounded to bfloat16
 
   // out = x * weight / sqrt(mean(x^2) + epsilon), [n]; out may be x.
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::size_t n, float* out);
@@ -100,6 +112,8 @@ struct Kernels {
   // stored.
   void (*quantize)(const float* x, std::size_t columns, ActivationBlock* out, std::size_t stride,
                    float* residual);
+  // x [columns] rounded to bfloat16: bf16_pairs(columns) words.
+  void (*round_bf16)(const float* x, std::size_t columns, std::uint32_t* out);
   void (*panel)(const PanelJob& job);
 
   // One position's keys and values [kv_heads * head_dim] into `slot` of a block.
@@ -111,6 +125,10 @@ struct Kernels {
   void (*merge)(AttentionPartial& into, const AttentionPartial& later, std::size_t head_dim);
   // out = values / weight
   void (*finish)(const AttentionPartial& partial, std::size_t head_dim, float* out);
+
+  DenseKernels dense_f32;
+  DenseKernels dense_bf16;
+  DenseKernels dense_int8;
 };
 
 }  // namespace carat::kernels

@@ -60,6 +60,13 @@ const Level& best_level() {
                        [](const Level& level) { return level.available && level.integer_exact; });
 }
 
+const Kernels* bf16_kernels() {
+  for (const Level& level : levels()) {
+    if (level.available && level.kernels->dense_bf16.attend != nullptr) return level.kernels;
+  }
+  return nullptr;
+}
+
 Result<const Level*> find_level(std::string_view name) {
   std::vector<std::string_view> usable;
   for (const Level& level : levels()) {

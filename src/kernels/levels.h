@@ -25,6 +25,10 @@ std::span<const Level> levels();
 // (docs/decisions/kernel-levels.md).
 const Level& best_level();
 
+// The kernels with bfloat16 dot products, for operations that allow rounding to bfloat16; null where this
+// machine has none.
+const Kernels* bf16_kernels();
+
 // The level of that name. kUsage, naming the levels there are, when it is unknown or this machine lacks it.
 Result<const Level*> find_level(std::string_view name);
 

@@ -35,10 +35,19 @@ struct Weights {
   tensor::PanelLayout layout;
   StoredRows stored;
   HugeBuffer panel;
+  std::size_t panel_count = 1;
 
   Weights(StoredRows rows) : layout(tensor::panel_layout(rows.type, rows.columns)), stored(std::move(rows)) {
     panel = *HugeBuffer::allocate(layout.bytes);
     CARAT_CHECK(tensor::pack_panel(layout, stored.bytes, stored.count(), stored.row_scales, panel.bytes()));
+  }
+  // Two panels, one behind the other; the values are the first one's.
+  Weights(StoredRows rows, const Weights& second) : Weights(std::move(rows)) {
+    HugeBuffer both = *HugeBuffer::allocate(2 * layout.bytes);
+    std::ranges::copy(panel.bytes(), both.data());
+    std::ranges::copy(second.panel.bytes(), both.data() + layout.bytes);
+    panel = std::move(both);
+    panel_count = 2;
   }
 
   // The row's values, and for types with a min how far that min moved each of them: the kernel adds scale *
@@ -78,6 +87,12 @@ void run_panel(const Kernels& kernels, const Weights& weights, const ActivationB
   job.panel = weights.panel.data();
   job.activations = activations;
   job.rows = in_rows.data();
+  const std::size_t pairs = bf16_pairs(weights.layout.columns);
+  std::vector<std::uint32_t> rounded(kernels.rounds_bf16 ? rows * pairs : 0);
+  for (std::size_t r = 0; r < rows && floats != nullptr && kernels.rounds_bf16; ++r)
+    kernels.round_bf16(floats->row(r).data(), weights.layout.columns, rounded.data() + r * pairs);
+  job.bf16_rows = rounded.data();
+  job.panel_count = weights.panel_count;
   job.row_count = rows;
   job.out = out_rows.data();
   job.out_offset = 32;
@@ -227,8 +242,8 @@ TEST_P(PanelTest, RowsThatDoNotExistAreZero) {
 }
 
 // Float weights. Sums run in four chains, folded in two more additions; each rounding is relative to a
-// partial sum. The dot products of avx512bf16 see activations rounded to bfloat16, round twice a pair and
-// take denormals as 0.
+// partial sum. The dot products of avx512bf16 see activations rounded to bfloat16, run in two chains of
+// pairs, round twice a pair and take denormals as 0.
 std::vector<Expected> float_oracle(const Weights& weights, std::span<const float> x, bool rounded) {
   const auto columns = static_cast<double>(x.size());
   std::vector<Expected> out;
@@ -241,7 +256,8 @@ std::vector<Expected> float_oracle(const Weights& weights, std::span<const float
       sum += values[c] * activation;
       magnitude += std::fabs(values[c] * activation);
     }
-    out.push_back({sum, magnitude * (columns / 4 + 4) * kRounding + (rounded ? columns * 0x1p-126 : 0.0)});
+    out.push_back({sum, magnitude * (columns / (rounded ? 2 : 4) + 4) * kRounding +
+                            (rounded ? columns * 0x1p-126 : 0.0)});
   }
   return out;
 }
@@ -274,6 +290,37 @@ TEST_P(PanelTest, FloatTypesAgreeWithF64AtEveryTailLength) {
         run_panel(kernels(), weights, nullptr, &rows_in, rows, lanes, out);
         ASSERT_TRUE(bits_equal(out.view(), alone.view().slice_rows(0, rows).slice_columns(0, lanes)));
         ASSERT_TRUE(out.guards_intact());
+      }
+    }
+  }
+}
+
+// Two panels at once give the bits of each of them alone, in every batch size.
+TEST_P(PanelTest, TwoPanelsAreEachOfThem) {
+  for (const ElementType type : tensor::all_element_types()) {
+    for (const std::size_t columns : {std::size_t{256}, std::size_t{768}}) {
+      SCOPED_TRACE(testing::Message() << tensor::info(type).name << ", " << columns << " columns");
+      const Weights first(random_stored_rows(type, kPanelRows, columns, 1));
+      const Weights second(random_stored_rows(type, kPanelRows, columns, 2));
+      StoredRows again = first.stored;
+      const Weights both(std::move(again), second);
+      const GuardedMatrix x = random_matrix(kMostRows, columns, 3);
+      const tensor::ConstMatrixF32 floats = x.view();
+      const QuantizedRowList quantized(scalar_kernels(), x.view());
+      for (std::size_t rows = 1; rows <= kMostRows; ++rows) {
+        const std::vector<ActivationBlock> tiled = quantized.tiled(rows);
+        const std::size_t valid = 1 + rows % 16;
+        GuardedMatrix out(rows, kPanelRows + valid);
+        run_panel(kernels(), both, tiled.data(), &floats, rows, valid, out);
+        GuardedMatrix wanted(rows, kPanelRows + valid);
+        GuardedMatrix part(rows, kPanelRows);
+        run_panel(kernels(), first, tiled.data(), &floats, rows, kPanelRows, part);
+        for (std::size_t r = 0; r < rows; ++r) std::ranges::copy(part.row(r), wanted.row(r).begin());
+        run_panel(kernels(), second, tiled.data(), &floats, rows, kPanelRows, part);
+        for (std::size_t r = 0; r < rows; ++r)
+          std::ranges::copy(part.row(r).first(valid), wanted.row(r).begin() + kPanelRows);
+        ASSERT_TRUE(bits_equal(out.view(), wanted.view())) << rows << " rows";
+        ASSERT_TRUE(out.guards_intact()) << rows << " rows";
       }
     }
   }

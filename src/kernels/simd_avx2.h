@@ -16,6 +16,8 @@ namespace carat::kernels {
 namespace {
 
 constexpr int kGemmRows = 2;
+constexpr int kGemmPanels = 1;
+constexpr std::size_t kSharedVectors = 1;
 
 struct F32x16 {
   __m256 low, high;
@@ -126,6 +128,11 @@ inline __m256 exp2_half(__m256i a) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(a, _mm256_set1_epi32(127)), 23));
 }
 inline F32x16 exp2_int(I32x16 a) { return {exp2_half(a.low), exp2_half(a.high)}; }
+inline F32x16 floor(F32x16 x) { return {_mm256_floor_ps(x.low), _mm256_floor_ps(x.high)}; }
+inline F32x16 fraction(F32x16 x) { return sub(x, floor(x)); }
+inline F32x16 scale_by_exp2(F32x16 a, F32x16 x) {
+  return mul(a, exp2_int(to_nearest(floor(max(x, set1(-126.0F))))));
+}
 inline std::int32_t reduce_add(I32x16 a) {
   const __m256i eight = _mm256_add_epi32(a.low, a.high);
   __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
@@ -138,6 +145,13 @@ inline void store_i8(void* at, I32x16 a) {
                    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
 
+inline __m256i pack_bytes(__m256i a, __m256i b, __m256i c, __m256i d) {
+  const __m256i low = _mm256_or_si256(a, _mm256_slli_epi32(b, 8));
+  return _mm256_or_si256(low, _mm256_or_si256(_mm256_slli_epi32(c, 16), _mm256_slli_epi32(d, 24)));
+}
+inline Bytes pack_bytes(I32x16 a, I32x16 b, I32x16 c, I32x16 d) {
+  return {pack_bytes(a.low, b.low, c.low, d.low), pack_bytes(a.high, b.high, c.high, d.high)};
+}
 inline Bytes load_bytes(const void* at) { return {load_256(at, 0), load_256(at, 1)}; }
 inline void store_bytes(void* at, Bytes a) {
   _mm256_storeu_si256(static_cast<__m256i*>(at), a.low);
@@ -200,6 +214,7 @@ template <bool Full>
 inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
   return shift_left(set1(neg_sum), offset_bits);
 }
+inline I32x16 unsigned_start(std::int32_t) { return set1(std::int32_t{0}); }
 template <bool Full>
 inline I32x16 dot(I32x16 sum, Bytes codes, const std::int32_t& quad) {
   const __m256i activations = _mm256_set1_epi32(quad);
@@ -216,6 +231,7 @@ template <bool Full>
 inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
   return Full ? set1(std::int32_t{0}) : shift_left(set1(neg_sum), offset_bits);
 }
+inline I32x16 unsigned_start(std::int32_t sum) { return shift_left(set1(sum), 7); }
 template <bool Full>
 inline __m256i dot_half(__m256i sum, __m256i codes, __m256i activations) {
   if constexpr (Full) {

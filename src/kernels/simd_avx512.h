@@ -14,6 +14,8 @@ namespace carat::kernels {
 namespace {
 
 constexpr int kGemmRows = 8;
+constexpr int kGemmPanels = 2;
+constexpr std::size_t kSharedVectors = 2;
 
 struct F32x16 {
   __m512 v;
@@ -92,11 +94,21 @@ inline I32x16 to_nearest(F32x16 a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline F32x16 exp2_int(I32x16 a) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(a.v, _mm512_set1_epi32(127)), 23))};
 }
+inline F32x16 fraction(F32x16 x) {
+  constexpr int kFloor = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+  return {_mm512_reduce_ps(x.v, kFloor)};
+}
+inline F32x16 scale_by_exp2(F32x16 a, F32x16 x) { return {_mm512_scalef_ps(a.v, x.v)}; }
 inline std::int32_t reduce_add(I32x16 a) { return _mm512_reduce_add_epi32(a.v); }
 inline void store_i8(void* at, I32x16 a) {
   _mm_storeu_si128(static_cast<__m128i*>(at), _mm512_cvtepi32_epi8(a.v));
 }
 
+inline Bytes pack_bytes(I32x16 a, I32x16 b, I32x16 c, I32x16 d) {
+  const __m512i low = _mm512_or_si512(a.v, _mm512_slli_epi32(b.v, 8));
+  const __m512i high = _mm512_or_si512(_mm512_slli_epi32(c.v, 16), _mm512_slli_epi32(d.v, 24));
+  return {_mm512_or_si512(low, high)};
+}
 inline Bytes load_bytes(const void* at) { return {_mm512_loadu_si512(at)}; }
 inline void store_bytes(void* at, Bytes a) { _mm512_storeu_si512(at, a.v); }
 template <int Shift, int Mask>
@@ -140,9 +152,13 @@ template <bool Full>
 inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
   return shift_left(set1(neg_sum), offset_bits);
 }
+inline I32x16 unsigned_start(std::int32_t) { return set1(std::int32_t{0}); }
 template <bool Full>
 inline I32x16 dot(I32x16 sum, Bytes codes, const std::int32_t& quad) {
-  return {_mm512_dpbusd_epi32(sum.v, codes.v, _mm512_set1_epi32(quad))};
+  // Written out, since g++ 12 surrounds the intrinsic with copies and spills what it accumulates.
+  const __m512i shared = _mm512_set1_epi32(quad);
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum.v) : "v"(codes.v), "v"(shared));
+  return sum;
 }
 
 }  // namespace

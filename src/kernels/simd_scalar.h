@@ -15,7 +15,10 @@
 namespace carat::kernels {
 namespace {
 
-constexpr int kGemmRows = 4;  // activation rows that a GEMM tile keeps in registers
+constexpr int kGemmRows = 4;    // activation rows that a GEMM tile keeps in registers
+constexpr int kGemmPanels = 1;  // panels that share what it reads of them: half as many rows then
+// Vectors of queries that share what attention reads of keys and values.
+constexpr std::size_t kSharedVectors = 1;
 
 struct F32x16 {
   float lane[16];
@@ -150,6 +153,17 @@ inline F32x16 exp2_int(I32x16 a) {
     return value;
   });
 }
+// x - floor(x)
+inline F32x16 fraction(F32x16 x) {
+  return each_lane<F32x16>([&](int i) { return x.lane[i] - __builtin_floorf(x.lane[i]); });
+}
+// a * 2^floor(x) for x <= 127; anything below 2^-120 where x is below -126.
+inline F32x16 scale_by_exp2(F32x16 a, F32x16 x) {
+  return each_lane<F32x16>([&](int i) {
+    const float held = x.lane[i] > -126.0F ? x.lane[i] : -126.0F;
+    return __builtin_ldexpf(a.lane[i], static_cast<int>(__builtin_floorf(held)));
+  });
+}
 inline std::int32_t reduce_add(I32x16 a) {
   std::int32_t sum = 0;
   for (int i = 0; i < 16; ++i) sum += a.lane[i];
@@ -160,6 +174,17 @@ inline void store_i8(void* at, I32x16 a) {
   for (int i = 0; i < 16; ++i) static_cast<std::int8_t*>(at)[i] = static_cast<std::int8_t>(a.lane[i]);
 }
 
+// The low byte of each lane of a, b, c and d in this order, all of them in [0, 255].
+inline Bytes pack_bytes(I32x16 a, I32x16 b, I32x16 c, I32x16 d) {
+  Bytes out;
+  for (int i = 0; i < 16; ++i) {
+    out.lane[4 * i] = static_cast<std::uint8_t>(a.lane[i]);
+    out.lane[4 * i + 1] = static_cast<std::uint8_t>(b.lane[i]);
+    out.lane[4 * i + 2] = static_cast<std::uint8_t>(c.lane[i]);
+    out.lane[4 * i + 3] = static_cast<std::uint8_t>(d.lane[i]);
+  }
+  return out;
+}
 inline Bytes load_bytes(const void* at) {
   Bytes out;
   std::memcpy(out.lane, at, 64);
@@ -233,6 +258,8 @@ template <bool Full>
 inline I32x16 dot_start(std::int32_t neg_sum, int offset_bits) {
   return shift_left(set1(neg_sum), offset_bits);
 }
+// The same for dot<true> with codes that stand for themselves; `sum` is that of the activations.
+inline I32x16 unsigned_start(std::int32_t) { return set1(std::int32_t{0}); }
 template <bool Full>
 inline I32x16 dot(I32x16 sum, Bytes codes, const std::int32_t& quad) {
   std::int8_t activation[4];

@@ -42,9 +42,30 @@ std::int32_t dot_products(std::size_t iterations) {
   return _mm256_extract_epi32(all, 0);
 }
 
+// 8 products an instruction.
+template <int kChains>
+std::int32_t multiply_add(std::size_t iterations) {
+  const __m256 a = _mm256_set1_ps(3.0F);
+  const __m256 b = _mm256_set1_ps(-5.0F);
+  __m256 sums[kChains];
+#pragma GCC unroll 24
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
+  for (std::size_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 24
+    for (int i = 0; i < kChains; ++i) asm("vfmadd231ps %2, %1, %0" : "+x"(sums[i]) : "x"(a), "x"(b));
+  }
+  __m256 all = sums[0];
+#pragma GCC unroll 24
+  for (int i = 1; i < kChains; ++i) all = _mm256_add_ps(all, sums[i]);
+  return static_cast<std::int32_t>(_mm256_cvtss_f32(all));
+}
+
 constexpr std::uint64_t kOps = 32 * 2;  // of one vector
 constexpr DotLoop kDots[] = {{8, 8 * kOps, dot_products<8>}, {10, 10 * kOps, dot_products<10>}};
-constexpr LimitLoops kLoops = {"avx2", read_vectors, kDots, sizeof kDots / sizeof kDots[0]};
+constexpr std::uint64_t kF32Ops = 8 * 2;
+constexpr DotLoop kF32[] = {{8, 8 * kF32Ops, multiply_add<8>}, {12, 12 * kF32Ops, multiply_add<12>}};
+constexpr LimitLoops kLoops = {
+    "avx2", read_vectors, kDots, sizeof kDots / sizeof kDots[0], kF32, sizeof kF32 / sizeof kF32[0]};
 
 }  // namespace
 

@@ -40,12 +40,35 @@ std::int32_t dot_products(std::size_t iterations) {
   return lanes[0];
 }
 
+// 16 products an instruction.
+template <int kChains>
+std::int32_t multiply_add(std::size_t iterations) {
+  const __m512 a = _mm512_set1_ps(3.0F);
+  const __m512 b = _mm512_set1_ps(-5.0F);
+  __m512 sums[kChains];
+#pragma GCC unroll 24
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
+  for (std::size_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 24
+    for (int i = 0; i < kChains; ++i) asm("vfmadd231ps %2, %1, %0" : "+v"(sums[i]) : "v"(a), "v"(b));
+  }
+  __m512 all = sums[0];
+#pragma GCC unroll 24
+  for (int i = 1; i < kChains; ++i) all = _mm512_add_ps(all, sums[i]);
+  return static_cast<std::int32_t>(_mm512_cvtss_f32(all));
+}
+
 constexpr std::uint64_t kOps = 64 * 2;  // of one vector
 constexpr DotLoop kDots[] = {{8, 8 * kOps, dot_products<8>},
                              {12, 12 * kOps, dot_products<12>},
                              {16, 16 * kOps, dot_products<16>},
                              {24, 24 * kOps, dot_products<24>}};
-constexpr LimitLoops kLoops = {"avx512vnni", read_vectors, kDots, sizeof kDots / sizeof kDots[0]};
+constexpr std::uint64_t kF32Ops = 16 * 2;
+constexpr DotLoop kF32[] = {{8, 8 * kF32Ops, multiply_add<8>},
+                            {12, 12 * kF32Ops, multiply_add<12>},
+                            {16, 16 * kF32Ops, multiply_add<16>}};
+constexpr LimitLoops kLoops = {
+    "avx512vnni", read_vectors, kDots, sizeof kDots / sizeof kDots[0], kF32, sizeof kF32 / sizeof kF32[0]};
 
 }  // namespace
 

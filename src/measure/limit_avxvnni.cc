@@ -32,7 +32,12 @@ constexpr DotLoop kDots[] = {
 }  // namespace
 
 const LimitLoops& limit_loops_avxvnni() {
-  static const LimitLoops loops = {"avxvnni", limit_loops_avx2().read, kDots, sizeof kDots / sizeof kDots[0]};
+  static const LimitLoops loops = {"avxvnni",
+                                   limit_loops_avx2().read,
+                                   kDots,
+                                   sizeof kDots / sizeof kDots[0],
+                                   limit_loops_avx2().f32,
+                                   limit_loops_avx2().f32_count};
   return loops;
 }
 

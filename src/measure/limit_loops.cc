@@ -10,6 +10,7 @@ std::vector<const LimitLoops*> available_limit_loops() {
     if (__builtin_cpu_supports("avxvnni")) available.push_back(&limit_loops_avxvnni());
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni")) {
       available.push_back(&limit_loops_avx512vnni());
+      if (__builtin_cpu_supports("avx512bf16")) available.push_back(&limit_loops_avx512bf16());
     }
   }
 #endif

@@ -11,7 +11,7 @@ namespace carat::measure {
 namespace {
 
 std::size_t products_per_instruction(const std::string& name) {
-  return name == "scalar" ? 1 : name == "avx512vnni" ? 64 : 32;
+  return name == "scalar" ? 1 : name.starts_with("avx512") ? 64 : 32;
 }
 
 // What `iterations` rounds leave in the first lane: each chain i starts at i and adds 2 values of `step`
@@ -36,6 +36,22 @@ TEST(LimitLoops, DotLoopsDoEveryProductThatTheyCount) {
       }
       EXPECT_EQ(loop.ops_per_iteration, 2 * loop.accumulators * products_per_instruction(loops->name));
     }
+  }
+}
+
+// Sums of whole numbers up to 2^24, which f32 holds.
+TEST(LimitLoops, FloatLoopsDoEveryProductThatTheyCount) {
+  for (const LimitLoops* loops : available_limit_loops()) {
+    SCOPED_TRACE(loops->name);
+    for (const std::size_t iterations : {0U, 1U, 1000U}) {
+      for (std::size_t i = 0; i < loops->f32_count; ++i) {
+        EXPECT_EQ(loops->f32[i].run(iterations), expected_dot(loops->f32[i], 1, iterations));
+        EXPECT_EQ(loops->f32[i].ops_per_iteration % (2 * loops->f32[i].accumulators), 0U);
+      }
+      for (std::size_t i = 0; i < loops->bf16_count; ++i)
+        EXPECT_EQ(loops->bf16[i].run(iterations), expected_dot(loops->bf16[i], 2, iterations));
+    }
+    EXPECT_GT(loops->f32_count, 0U);
   }
 }
 

@@ -42,8 +42,29 @@ std::int32_t multiply_add(std::size_t iterations) {
   return static_cast<std::int32_t>(all);
 }
 
+// Each round multiplies by 1 and adds 3 * -5; the optimizer does not know either.
+template <int kChains>
+std::int32_t multiply_add_f32(std::size_t iterations) {
+  float sums[kChains];
+  float factor = 1.0F;
+  float addend = 3.0F * -5.0F;
+  asm volatile("" : "+m"(factor), "+m"(addend));
+#pragma GCC unroll 24
+  for (int i = 0; i < kChains; ++i) sums[i] = static_cast<float>(i);
+  for (std::size_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 24
+    for (int i = 0; i < kChains; ++i) sums[i] = sums[i] * factor + addend;
+  }
+  float all = 0.0F;
+#pragma GCC unroll 24
+  for (int i = 0; i < kChains; ++i) all += sums[i];
+  return static_cast<std::int32_t>(all);
+}
+
+constexpr DotLoop kF32[] = {{8, 8 * 2, multiply_add_f32<8>}};
 constexpr DotLoop kDots[] = {{8, 8 * 2, multiply_add<8>}};
-constexpr LimitLoops kLoops = {"scalar", read_words, kDots, sizeof kDots / sizeof kDots[0]};
+constexpr LimitLoops kLoops = {
+    "scalar", read_words, kDots, sizeof kDots / sizeof kDots[0], kF32, sizeof kF32 / sizeof kF32[0]};
 
 }  // namespace
 

@@ -79,14 +79,20 @@ double LimitMeter::dot_rate(const DotLoop& loop) {
   return static_cast<double>(loop.ops_per_iteration) * static_cast<double>(kDotIterations * tasks) / time;
 }
 
+double LimitMeter::best_rate(const DotLoop* loops, std::size_t count) {
+  double best = 0;
+  for (std::size_t i = 0; i < count; ++i) best = std::max(best, dot_rate(loops[i]));
+  return best;
+}
+
 void LimitMeter::take_sample() {
   memory_samples_.push_back(read_rate(buffer_.size(), 1));
   const std::size_t passes = std::clamp<std::size_t>(kModelPassBytes / model_bytes_, 1, 64);
   read_rate(model_bytes_, 1);  // into the caches, as far as it fits
   model_samples_.push_back(read_rate(model_bytes_, passes));
-  double best = 0;
-  for (std::size_t i = 0; i < loops_->dot_count; ++i) best = std::max(best, dot_rate(loops_->dots[i]));
-  dot_samples_.push_back(best);
+  dot_samples_.push_back(best_rate(loops_->dots, loops_->dot_count));
+  f32_samples_.push_back(best_rate(loops_->f32, loops_->f32_count));
+  bf16_samples_.push_back(best_rate(loops_->bf16, loops_->bf16_count));
 }
 
 MachineLimits LimitMeter::medians() const {
@@ -95,6 +101,8 @@ MachineLimits LimitMeter::medians() const {
   limits.memory_bytes_per_second = median(memory_samples_);
   limits.model_bytes_per_second = median(model_samples_);
   limits.dot_ops_per_second = median(dot_samples_);
+  limits.f32_ops_per_second = median(f32_samples_);
+  limits.bf16_ops_per_second = median(bf16_samples_);
   limits.memory_working_set = buffer_.size();
   limits.model_working_set = model_bytes_;
   return limits;

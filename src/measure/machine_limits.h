@@ -20,6 +20,8 @@ struct MachineLimits {
   double dot_ops_per_second = 0;       // int8 multiply and add counted as two, from registers
   std::size_t memory_working_set = 0;  // bytes
   std::size_t model_working_set = 0;   // bytes
+  double f32_ops_per_second = 0;       // the same as dot_ops_per_second in f32
+  double bf16_ops_per_second = 0;      // in bfloat16 dot products; 0 where this machine has none
 };
 
 // The smaller of 1 GiB and an eighth of the memory: larger than last-level caches, and shrunk only on small
@@ -42,6 +44,8 @@ class LimitMeter {
   LimitMeter(const LimitLoops& loops, std::size_t threads, std::size_t model_bytes, HugeBuffer buffer);
 
   double read_rate(std::size_t bytes, std::size_t passes);
+  // The fastest of some loops; 0 for none.
+  double best_rate(const DotLoop* loops, std::size_t count);
   double dot_rate(const DotLoop& loop);
 
   const LimitLoops* loops_;
@@ -51,6 +55,8 @@ class LimitMeter {
   std::vector<double> memory_samples_;
   std::vector<double> model_samples_;
   std::vector<double> dot_samples_;
+  std::vector<double> f32_samples_;
+  std::vector<double> bf16_samples_;
 };
 
 }  // namespace carat::measure

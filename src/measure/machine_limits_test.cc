@@ -16,8 +16,8 @@ TEST(MachineLimits, SamplesGiveRatesForTheWorkingSetsAskedFor) {
   EXPECT_EQ(limits.model_working_set, 3 * kMiB + 4096);
   EXPECT_EQ(limits.loops, best_limit_loops().name);
   // Speeds are not asserted, only that time was measured in seconds and work in bytes and operations.
-  for (const double rate :
-       {limits.memory_bytes_per_second, limits.model_bytes_per_second, limits.dot_ops_per_second}) {
+  for (const double rate : {limits.memory_bytes_per_second, limits.model_bytes_per_second,
+                            limits.dot_ops_per_second, limits.f32_ops_per_second}) {
     EXPECT_GT(rate, 1e6);
     EXPECT_LT(rate, 1e17);
   }

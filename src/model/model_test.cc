@@ -56,6 +56,7 @@ class OutlierSpy final : public backend::Backend {
   explicit OutlierSpy(Backend& ops) : ops_(ops) {}
   std::vector<std::vector<std::uint8_t>> seen;
 
+  backend::Rounding arithmetic(backend::Rounding allowed) const override { return ops_.arithmetic(allowed); }
   std::string description() const override { return ops_.description(); }
   Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
                                                 std::span<const float> bias) override {
@@ -95,6 +96,10 @@ class OutlierSpy final : public backend::Backend {
   void attention(tensor::ConstMatrixF32 q, std::size_t heads, const tensor::KvLayer& cache,
                  std::span<const tensor::KeyRange> visible, tensor::MatrixF32 out) override {
     ops_.attention(q, heads, cache, visible, out);
+  }
+  void dense_attention(tensor::ConstMatrixF32 q, tensor::ConstMatrixF32 k, tensor::ConstMatrixF32 v,
+                       std::size_t heads, backend::Rounding rounding, tensor::MatrixF32 out) override {
+    ops_.dense_attention(q, k, v, heads, rounding, out);
   }
 
  private:

@@ -1,9 +1,8 @@
 #include "model/vision_block.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <numeric>
+#include <initializer_list>
 #include <utility>
 
 #include "base/checked_math.h"
@@ -46,20 +45,6 @@ Result<VisionMatrix> read_matrix(const VisionTensors& tensors, VisionTensorId we
   return matrix;
 }
 
-Result<VisionKv> VisionKv::create(const VisionConfig& config, tensor::KvType type) {
-  VisionKv kv;
-  kv.shape_ = {.type = type, .kv_heads = config.heads, .head_dim = config.head_dim()};
-  const std::size_t blocks = ceil_div(config.patches(), tensor::kKvBlockTokens);
-  CARAT_TRY(kv.buffer_, HugeBuffer::allocate(blocks * kv.shape_.layer_bytes()));
-  for (std::size_t i = 0; i < blocks; ++i) {
-    kv.blocks_.push_back(kv.buffer_.data() + i * kv.shape_.layer_bytes());
-  }
-  kv.positions_.resize(config.patches());
-  std::iota(kv.positions_.begin(), kv.positions_.end(), 0U);
-  kv.visible_.assign(config.patches(), {0, static_cast<std::uint32_t>(config.patches())});
-  return kv;
-}
-
 Result<VisionBlock> VisionBlock::load(const VisionTensors& tensors, std::size_t layer,
                                       backend::Backend& backend, VisionPrecision precision) {
   using enum VisionTensorId;
@@ -67,6 +52,7 @@ Result<VisionBlock> VisionBlock::load(const VisionTensors& tensors, std::size_t 
   VisionBlock block;
   block.heads_ = config.heads;
   block.epsilon_ = config.norm_epsilon;
+  block.precision_ = precision;
   const std::pair<VisionTensorId, std::vector<float>*> norms[] = {
       {kPreAttnNorm, &block.pre_attn_norm_},
       {kPreAttnNormBias, &block.pre_attn_norm_bias_},
@@ -94,33 +80,33 @@ Result<VisionBlock> VisionBlock::load(const VisionTensors& tensors, std::size_t 
   return block;
 }
 
-void VisionBlock::forward(backend::Backend& ops, VisionKv& kv, VisionScratch& scratch, MatrixF32 x) const {
+void VisionBlock::forward(backend::Backend& ops, VisionScratch& scratch, MatrixF32 x) const {
   const std::size_t width = x.columns();
-  const tensor::KvLayer cache = kv.layer();
-  const MatrixF32 all_q = scratch.q.resized(x.rows(), width);
+  const MatrixF32 q = scratch.q.resized(x.rows(), width);
+  const MatrixF32 k = scratch.k.resized(x.rows(), width);
+  const MatrixF32 v = scratch.v.resized(x.rows(), width);
+  const auto linear = [&](tensor::ConstMatrixF32 input, std::initializer_list<LinearCall> calls) {
+    ops.linear({input, {}, linear_rounding(precision_)}, calls);
+  };
   for_chunks(x.rows(), [&](std::size_t first, std::size_t count) {
     const MatrixF32 normed = scratch.normed.resized(count, width);
-    const MatrixF32 k = scratch.k.resized(count, width);
-    const MatrixF32 v = scratch.v.resized(count, width);
     ops.layer_norm(x.slice_rows(first, count), pre_attn_norm_, pre_attn_norm_bias_, epsilon_, normed);
-    ops.linear({normed, {}}, std::array{LinearCall{q_proj_.get(), all_q.slice_rows(first, count)},
-                                        LinearCall{k_proj_.get(), k}, LinearCall{v_proj_.get(), v}});
-    ops.store_kv(k, v, kv.positions().subspan(first, count), cache);
+    linear(normed, {LinearCall{q_proj_.get(), q.slice_rows(first, count)},
+                    LinearCall{k_proj_.get(), k.slice_rows(first, count)},
+                    LinearCall{v_proj_.get(), v.slice_rows(first, count)}});
   });
+  ops.dense_attention(q, k, v, heads_, attention_rounding(precision_), q);
   for_chunks(x.rows(), [&](std::size_t first, std::size_t count) {
     const MatrixF32 stream = x.slice_rows(first, count);
     const MatrixF32 normed = scratch.normed.resized(count, width);
-    const MatrixF32 attended = scratch.attended.resized(count, width);
     const MatrixF32 branch = scratch.branch.resized(count, width);
     const MatrixF32 hidden = scratch.hidden.resized(count, fc1_->rows());
-    ops.attention(all_q.slice_rows(first, count), heads_, cache, kv.visible().subspan(first, count),
-                  attended);
-    ops.linear({attended, {}}, std::array{LinearCall{out_proj_.get(), branch}});
+    linear(q.slice_rows(first, count), {LinearCall{out_proj_.get(), branch}});
     ops.add(stream, branch);
     ops.layer_norm(stream, pre_mlp_norm_, pre_mlp_norm_bias_, epsilon_, normed);
-    ops.linear({normed, {}}, std::array{LinearCall{fc1_.get(), hidden}});
+    linear(normed, {LinearCall{fc1_.get(), hidden}});
     ops.gelu(hidden);
-    ops.linear({hidden, {}}, std::array{LinearCall{fc2_.get(), branch}});
+    linear(hidden, {LinearCall{fc2_.get(), branch}});
     ops.add(stream, branch);
   });
 }

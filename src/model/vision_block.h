@@ -1,17 +1,13 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "backend/backend.h"
-#include "base/huge_buffer.h"
 #include "base/result.h"
 #include "model/vision_packing.h"
 #include "model/vision_tensors.h"
-#include "tensor/kv_block.h"
 #include "tensor/matrix.h"
 
 namespace carat::model {
@@ -19,36 +15,14 @@ namespace carat::model {
 // Buffers between the operations of the tower. Rows go through the linear layers a chunk at a time, which
 // keeps a chunk's activations in the cache while all weights pass by.
 struct VisionScratch {
-  tensor::OwnedMatrixF32 q;         // [patches, width]
-  tensor::OwnedMatrixF32 normed;    // [chunk, width]
-  tensor::OwnedMatrixF32 k;         // [chunk, width]
-  tensor::OwnedMatrixF32 v;         // [chunk, width]
-  tensor::OwnedMatrixF32 attended;  // [chunk, width]
-  tensor::OwnedMatrixF32 branch;    // [chunk, width]
-  tensor::OwnedMatrixF32 hidden;    // [chunk, ffn], padded to whole blocks
+  tensor::OwnedMatrixF32 q;       // [patches, width], later what was attended to
+  tensor::OwnedMatrixF32 k;       // [patches, width]
+  tensor::OwnedMatrixF32 v;       // [patches, width]
+  tensor::OwnedMatrixF32 normed;  // [chunk, width]
+  tensor::OwnedMatrixF32 branch;  // [chunk, width]
+  tensor::OwnedMatrixF32 hidden;  // [chunk, ffn], padded to whole blocks
 };
 inline constexpr std::size_t kVisionChunk = 256;
-
-// Keys and values of all patches of one image, of one layer at a time.
-class VisionKv {
- public:
-  // kDoesNotFit when memory is refused.
-  static Result<VisionKv> create(const VisionConfig& config, tensor::KvType type);
-
-  tensor::KvLayer layer() const { return {shape_, blocks_, 0}; }
-  std::span<const std::uint32_t> positions() const { return positions_; }  // [patches], 0 and up
-  std::span<const tensor::KeyRange> visible() const { return visible_; }   // [patches], all of them
-  std::size_t bytes() const { return buffer_.size(); }
-
- private:
-  VisionKv() = default;
-
-  tensor::KvShape shape_;
-  HugeBuffer buffer_;
-  std::vector<std::byte*> blocks_;
-  std::vector<std::uint32_t> positions_;
-  std::vector<tensor::KeyRange> visible_;
-};
 
 // One layer of the tower: full attention, then an MLP, each after a layer norm and added to the stream.
 class VisionBlock {
@@ -56,8 +30,8 @@ class VisionBlock {
   static Result<VisionBlock> load(const VisionTensors& tensors, std::size_t layer, backend::Backend& backend,
                                   VisionPrecision precision);
 
-  // In place on x [patches, width]; overwrites kv.
-  void forward(backend::Backend& ops, VisionKv& kv, VisionScratch& scratch, tensor::MatrixF32 x) const;
+  // In place on x [patches, width].
+  void forward(backend::Backend& ops, VisionScratch& scratch, tensor::MatrixF32 x) const;
 
   std::size_t weight_bytes() const;
 
@@ -66,6 +40,7 @@ class VisionBlock {
 
   std::size_t heads_ = 0;
   float epsilon_ = 0.0F;
+  VisionPrecision precision_ = VisionPrecision::kF32;
   std::vector<float> pre_attn_norm_, pre_attn_norm_bias_, pre_mlp_norm_, pre_mlp_norm_bias_;  // [width]
   // The scale of attention scores is part of q_proj. fc1 and fc2 meet in the ffn rounded up to whole blocks.
   std::unique_ptr<backend::Linear> q_proj_, k_proj_, v_proj_, out_proj_, fc1_, fc2_;

@@ -54,6 +54,14 @@ std::vector<std::byte> encode(std::span<const float> values, ElementType type) {
 
 }  // namespace
 
+backend::Rounding linear_rounding(VisionPrecision precision) {
+  return precision == VisionPrecision::kF32 ? backend::Rounding::kF32 : backend::Rounding::kBf16;
+}
+
+backend::Rounding attention_rounding(VisionPrecision precision) {
+  return precision == VisionPrecision::kInt8 ? backend::Rounding::kInt8 : linear_rounding(precision);
+}
+
 void VisionMatrix::scale(float factor) {
   for (float& value : values) value *= factor;
   for (float& value : bias) value *= factor;

@@ -15,10 +15,15 @@ namespace carat::model {
 
 // How the linear layers of an image tower are held. Files have them as F16, BF16 or F32.
 enum class VisionPrecision : std::uint8_t {
-  kF32,   // as the file has them, with keys and values in f32: for comparisons with the reference
-  kBf16,  // rounded to bfloat16
-  kInt8,  // the six matrices of each layer as int8 with a scale for every 32 columns, the rest as bfloat16
+  kF32,   // as the file has them: for comparisons with the reference
+  kBf16,  // rounded to bfloat16, and so are activations and attention where that is faster
+  kInt8,  // the six matrices of each layer and attention in int8, weights with a scale for every 32 columns;
+          // the rest as in kBf16
 };
+
+// What the operations of a tower of that precision may round to.
+backend::Rounding linear_rounding(VisionPrecision precision);
+backend::Rounding attention_rounding(VisionPrecision precision);
 
 // A matrix in f32 on its way into a backend.
 struct VisionMatrix {

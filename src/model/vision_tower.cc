@@ -30,9 +30,8 @@ std::array<float, 256> channel_values(float mean, float std) {
 
 }  // namespace
 
-VisionTower::VisionTower(const VisionConfig& config, backend::Backend& backend, VisionPrecision precision,
-                         VisionKv kv)
-    : config_(config), backend_(backend), precision_(precision), kv_(std::move(kv)) {}
+VisionTower::VisionTower(const VisionConfig& config, backend::Backend& backend, VisionPrecision precision)
+    : config_(config), backend_(backend), precision_(precision) {}
 
 Result<std::unique_ptr<VisionTower>> VisionTower::load(const VisionTensors& tensors,
                                                        backend::Backend& backend, VisionPrecision precision,
@@ -40,11 +39,9 @@ Result<std::unique_ptr<VisionTower>> VisionTower::load(const VisionTensors& tens
                                                        const std::stop_token& stop) {
   using enum VisionTensorId;
   const VisionConfig& config = tensors.config();
-  const bool exact = precision == VisionPrecision::kF32;
-  CARAT_TRY(VisionKv kv, VisionKv::create(config, exact ? tensor::KvType::kF32 : tensor::KvType::kF16));
-  std::unique_ptr<VisionTower> tower(new VisionTower(config, backend, precision, std::move(kv)));
+  std::unique_ptr<VisionTower> tower(new VisionTower(config, backend, precision));
   // First and last layer are a hundredth of the work: they stay as exact as the precision allows.
-  const ElementType outer = exact ? ElementType::kF32 : ElementType::kBF16;
+  const ElementType outer = precision == VisionPrecision::kF32 ? ElementType::kF32 : ElementType::kBF16;
   CARAT_TRY(const VisionMatrix patches, read_matrix(tensors, kPatchEmbedding, kPatchBias, 0));
   CARAT_TRY(tower->patch_embedding_, pack(backend, patches, outer));
   CARAT_TRY(tower->positions_, tensors.values(kPositions));
@@ -81,7 +78,7 @@ Result<> VisionTower::encode(const RgbImage& image, const std::stop_token& stop,
   embed_patches(image, x);
   for (const VisionBlock& block : blocks_) {
     CARAT_TRY_VOID(check_running(stop));
-    block.forward(backend_, kv_, scratch_, x);
+    block.forward(backend_, scratch_, x);
   }
   backend_.layer_norm(x, post_norm_, post_norm_bias_, config_.norm_epsilon, x);
   project(x, out);
@@ -108,7 +105,7 @@ void VisionTower::embed_patches(const RgbImage& image, MatrixF32 x) {
         }
       }
     }
-    backend_.linear({unfolded, {}},
+    backend_.linear({unfolded, {}, linear_rounding(precision_)},
                     std::array{LinearCall{patch_embedding_.get(), x.slice_rows(first, count)}});
   }
   backend_.add(x, ConstMatrixF32(positions_.data(), config_.patches(), config_.width));
@@ -131,7 +128,7 @@ void VisionTower::project(ConstMatrixF32 x, MatrixF32 out) {
     for (float& value : sum) value /= static_cast<float>(pool * pool);
   }
   backend_.rms_norm(pooled, soft_token_norm_, config_.norm_epsilon, pooled);
-  backend_.linear({pooled, {}}, std::array{LinearCall{projection_.get(), out}});
+  backend_.linear({pooled, {}, linear_rounding(precision_)}, std::array{LinearCall{projection_.get(), out}});
 }
 
 }  // namespace carat::model

@@ -36,7 +36,7 @@ class VisionTower {
   Result<> encode(const RgbImage& image, const std::stop_token& stop, tensor::MatrixF32 out);
 
  private:
-  VisionTower(const VisionConfig& config, backend::Backend& backend, VisionPrecision precision, VisionKv kv);
+  VisionTower(const VisionConfig& config, backend::Backend& backend, VisionPrecision precision);
 
   void embed_patches(const RgbImage& image, tensor::MatrixF32 x);
   void project(tensor::ConstMatrixF32 x, tensor::MatrixF32 out);
@@ -51,7 +51,6 @@ class VisionTower {
   std::vector<float> soft_token_norm_;             // [width]
   std::unique_ptr<backend::Linear> projection_;    // [d_model, width]
 
-  VisionKv kv_;
   VisionScratch scratch_;
   tensor::OwnedMatrixF32 residual_;  // [patches, width]
   tensor::OwnedMatrixF32 unfolded_;  // [chunk, patch_values]

@@ -33,6 +33,15 @@ std::uint64_t attention_segments(const model::GemmaConfig& config, std::size_t c
   return tiles * ceil_div(context, segment) * matrix_f32(kernels::kAttentionTile, config.head_dim);
 }
 
+// Packed keys and values, in f32 where bfloat16 has no instructions: the larger of what may happen.
+std::uint64_t dense_attention(const model::VisionConfig& config, model::VisionPrecision precision) {
+  const bool int8 = precision == model::VisionPrecision::kInt8;
+  const kernels::DenseLayout layout{.type = int8 ? kernels::DenseType::kInt8 : kernels::DenseType::kF32,
+                                    .tokens = config.patches(),
+                                    .head_dim = config.head_dim()};
+  return HugeBuffer::resident_bytes(config.heads * layout.bytes());
+}
+
 }  // namespace
 
 std::uint64_t activation_bytes(const model::GemmaConfig& config, const TextWeights& weights,
@@ -52,8 +61,8 @@ std::uint64_t activation_bytes(const model::GemmaConfig& config, const TextWeigh
     bytes += quantized_rows(rows, weights.widest_integer_row);
     if (request.exact_activations) bytes += 2 * matrix_f32(tokens, config.ffn);
   }
-  // kernels::scratch_bytes() of a panel, a thread.
-  const std::uint64_t panel = std::max(weights.widest_integer_row * 20, weights.widest_float_row * 32);
+  // kernels::scratch_bytes(), a thread.
+  const std::uint64_t panel = std::max(weights.widest_integer_row * 40, weights.widest_float_row * 32);
   bytes += request.threads * panel;
   return bytes + attention_segments(config, request.context_length);
 }
@@ -61,16 +70,14 @@ std::uint64_t activation_bytes(const model::GemmaConfig& config, const TextWeigh
 std::uint64_t vision_activation_bytes(const model::VisionConfig& config, model::VisionPrecision precision) {
   const std::size_t chunk = std::min(model::kVisionChunk, config.patches());
   const std::size_t ffn = round_up(config.ffn, kBlockColumns);
-  const tensor::KvShape kv{
-      .type = precision == model::VisionPrecision::kF32 ? tensor::KvType::kF32 : tensor::KvType::kF16,
-      .kv_heads = config.heads,
-      .head_dim = config.head_dim()};
-  std::uint64_t bytes = 2 * matrix_f32(config.patches(), config.width);  // residual, q
-  bytes += HugeBuffer::resident_bytes(ceil_div(config.patches(), tensor::kKvBlockTokens) * kv.layer_bytes());
-  bytes += 5 * matrix_f32(chunk, config.width);  // normed, k, v, attended, branch
+  std::uint64_t bytes = 4 * matrix_f32(config.patches(), config.width);  // residual, q, k, v
+  bytes += dense_attention(config, precision);
+  bytes += 2 * matrix_f32(chunk, config.width);  // normed, branch
   bytes += matrix_f32(chunk, ffn) + matrix_f32(chunk, config.patch_values());
   bytes += matrix_f32(config.tokens(), config.width) + matrix_f32(config.tokens(), config.d_model);
   if (precision == model::VisionPrecision::kInt8) bytes += quantized_rows(chunk, ffn);
+  if (precision == model::VisionPrecision::kBf16)
+    bytes += HugeBuffer::resident_bytes(chunk * kernels::bf16_pairs(ffn) * sizeof(std::uint32_t));
   return bytes + 3 * config.image_size * config.image_size;  // the picture
 }
 

@@ -22,6 +22,9 @@ class ActivationRecorder final : public backend::Backend {
   ActivationMoments moments() const;
 
   std::string description() const override { return inner_->description(); }
+  backend::Rounding arithmetic(backend::Rounding allowed) const override {
+    return inner_->arithmetic(allowed);
+  }
   Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
                                                 std::span<const float> bias) override;
   void linear(const backend::LinearInput& input, std::span<const backend::LinearCall> calls) override;
@@ -56,6 +59,10 @@ class ActivationRecorder final : public backend::Backend {
   void attention(backend::ConstMatrixF32 q, std::size_t heads, const backend::KvLayer& cache,
                  std::span<const backend::KeyRange> visible, backend::MatrixF32 out) override {
     inner_->attention(q, heads, cache, visible, out);
+  }
+  void dense_attention(backend::ConstMatrixF32 q, backend::ConstMatrixF32 k, backend::ConstMatrixF32 v,
+                       std::size_t heads, backend::Rounding rounding, backend::MatrixF32 out) override {
+    inner_->dense_attention(q, k, v, heads, rounding, out);
   }
 
  private:

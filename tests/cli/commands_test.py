@@ -281,6 +281,7 @@ class MeasureTest(CliTest):
         for row in rows:
             self.assertLessEqual({"n_threads", "avg_ts", "stddev_ts"}, row.keys())
         self.assertIn("pp16", self.succeed("bench", *flags).out)
+        self.fails(2, "no image tower", "bench", "-m", TINY, "--image")
 
 
 class OutputTest(CliTest):

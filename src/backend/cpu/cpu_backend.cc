@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backend/cpu/cpu_attention.h"
+#include "backend/cpu/cpu_dense_attention.h"
 #include "backend/cpu/cpu_linear.h"
 #include "backend/cpu/packed_linear.h"
 #include "base/checked_math.h"
@@ -18,14 +19,20 @@ constexpr std::size_t kSerialFloats = 16'384;
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const CpuOptions& options, const kernels::Level& level)
+  CpuBackend(const CpuOptions& options, const kernels::Level& level, const kernels::Kernels* bf16_kernels)
       : level_(level),
+        bf16_kernels_(bf16_kernels),
         pool_(options.threads),
-        linear_(*level.kernels, pool_, options.exact_activations),
-        attention_(*level.kernels, pool_) {}
+        linear_(*level.kernels, bf16_kernels, pool_, options.exact_activations),
+        attention_(*level.kernels, pool_),
+        dense_attention_(*level.kernels, bf16_kernels, pool_) {}
 
   std::string description() const override {
     return fmt::format("cpu {}, {} thread{}", level_.name, pool_.size(), pool_.size() == 1 ? "" : "s");
+  }
+
+  Rounding arithmetic(Rounding allowed) const override {
+    return allowed == Rounding::kBf16 && bf16_kernels_ == nullptr ? Rounding::kF32 : allowed;
   }
 
   Result<std::unique_ptr<Linear>> pack(const tensor::StoredTensor& weight,
@@ -109,6 +116,11 @@ class CpuBackend final : public Backend {
     attention_.run(q, heads, cache, visible, out);
   }
 
+  void dense_attention(ConstMatrixF32 q, ConstMatrixF32 k, ConstMatrixF32 v, std::size_t heads,
+                       Rounding rounding, MatrixF32 out) override {
+    dense_attention_.run(q, k, v, heads, rounding, out);
+  }
+
  private:
   const kernels::Kernels& kernels() const { return *level_.kernels; }
 
@@ -124,19 +136,23 @@ class CpuBackend final : public Backend {
   }
 
   const kernels::Level& level_;
+  const kernels::Kernels* bf16_kernels_;  // null: this machine has none, or they were not asked for
   parallel::ThreadPool pool_;
   CpuLinear linear_;
   CpuAttention attention_;
+  CpuDenseAttention dense_attention_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options) {
   const kernels::Level* level = &kernels::best_level();
+  const kernels::Kernels* bf16_kernels = kernels::bf16_kernels();
   if (!options.level.empty()) {
     CARAT_TRY(level, kernels::find_level(options.level));
+    if (level->kernels != bf16_kernels) bf16_kernels = nullptr;
   }
-  return std::make_unique<CpuBackend>(options, *level);
+  return std::make_unique<CpuBackend>(options, *level, bf16_kernels);
 }
 
 }  // namespace carat::backend

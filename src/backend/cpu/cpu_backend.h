@@ -12,7 +12,8 @@ namespace carat::backend {
 struct CpuOptions {
   std::size_t threads = 1;
   // Instruction-set level: scalar, avx2, avxvnni, avx512vnni, avx512bf16. Empty: the best this machine has.
-  // A level that the machine lacks is a kUsage error.
+  // A level that the machine lacks is a kUsage error. A level named here does everything; otherwise bfloat16
+  // dot products, where the machine has them, serve the operations that allow Rounding::kBf16.
   std::string level;
   // Two int8 terms for every activation row instead of one: about 2e-6 instead of 3e-3 mean KL, half the
   // speed.

@@ -17,7 +17,9 @@ namespace carat::backend {
 // are one list of tasks.
 class CpuLinear {
  public:
-  CpuLinear(const kernels::Kernels& kernels, parallel::ThreadPool& pool, bool exact_activations);
+  // bf16_kernels: those of a level with bfloat16 dot products for inputs that allow them, or null.
+  CpuLinear(const kernels::Kernels& kernels, const kernels::Kernels* bf16_kernels, parallel::ThreadPool& pool,
+            bool exact_activations);
 
   void run(const LinearInput& input, std::span<const LinearCall> calls);
 
@@ -30,13 +32,19 @@ class CpuLinear {
     std::size_t panels_per_task = 1;
   };
 
+  // The kernels that multiply these weights.
+  const kernels::Kernels& kernels_for(const LinearInput& input, const PackedLinear& weights) const;
+  void prepare_rows(const LinearInput& input, std::span<const LinearCall> calls);
   void multiply(const LinearInput& input, std::span<const LinearCall> calls);
-  void run_panels(const Product& product, std::size_t task, std::size_t thread);
+  void run_panels(const kernels::Kernels& kernels, const Product& product, std::size_t task,
+                  std::size_t thread);
 
   const kernels::Kernels& kernels_;
+  const kernels::Kernels* bf16_kernels_;
   parallel::ThreadPool& pool_;
   bool exact_activations_;
   QuantizedRows quantized_;
+  HugeBuffer rounded_;  // rows in bfloat16, for kernels that take them so
   std::vector<const float*> rows_;
   std::vector<Product> products_;
   std::vector<tensor::OwnedMatrixF32> second_terms_;  // per product

@@ -12,6 +12,7 @@
 #include "backend/cpu/test_cpu_backend.h"
 #include "backend/reference/reference_backend.h"
 #include "tensor/dequantize.h"
+#include "tensor/half.h"
 #include "tensor/test_matrix.h"
 
 namespace carat::backend {
@@ -225,6 +226,42 @@ TEST(CpuLinear, TakesRowsAndColumnsOf4304) {
     const GuardedMatrix x = random_matrix(3, static_cast<std::size_t>(columns), 2);
     expect_agreement(weight, x, product(*cpu, stored, {}, x.view()),
                      product(*reference, stored, {}, x.view()), one);
+  }
+}
+
+// Activations in bfloat16 where the input allows it and the backend says so, and the same bits then for any
+// number of threads and rows: panels go in pairs where there are many rows.
+TEST(CpuLinear, RoundsToBfloat16OnlyWhereAllowed) {
+  const auto weight = random_stored_rows(ElementType::kBF16, 35, 67, 1);
+  const StoredMatrix stored(weight);
+  const GuardedMatrix bias = random_matrix(1, 35, 2);
+  const GuardedMatrix x = random_matrix(21, 67, 3);
+  const auto run = [&](Backend& backend, ConstMatrixF32 rows, Rounding rounding) {
+    const auto linear = packed(backend, stored, bias.row(0));
+    GuardedMatrix out(rows.rows(), 35);
+    backend.linear({rows, {}, rounding}, std::array{LinearCall{linear.get(), out.view(), nullptr}});
+    EXPECT_TRUE(out.guards_intact());
+    return out;
+  };
+  const auto cpu = cpu_backend(2);
+  GuardedMatrix rounded = x;
+  for (std::size_t t = 0; t < 21 && cpu->arithmetic(Rounding::kBf16) == Rounding::kBf16; ++t) {
+    for (float& value : rounded.row(t)) value = tensor::bf16_to_f32(tensor::f32_to_bf16(value));
+  }
+  const GuardedMatrix wanted = run(*make_reference_backend(), rounded.view(), Rounding::kF32);
+  const GuardedMatrix actual = run(*cpu, x.view(), Rounding::kBf16);
+  for (std::size_t r = 0; r < 35; ++r) {
+    const std::vector<float> w = weight.values(r);
+    for (std::size_t t = 0; t < 21; ++t) {
+      double magnitude = std::fabs(bias.row(0)[r]);
+      for (std::size_t c = 0; c < 67; ++c) magnitude += std::fabs(w[c] * rounded.row(t)[c]);
+      EXPECT_NEAR(actual.row(t)[r], wanted.row(t)[r], magnitude * 67 * kRounding);
+    }
+  }
+  EXPECT_TRUE(bits_equal(run(*cpu_backend(5), x.view(), Rounding::kBf16).view(), actual.view()));
+  for (std::size_t t = 0; t < 21; ++t) {
+    const GuardedMatrix alone = run(*cpu, x.view().slice_rows(t, 1), Rounding::kBf16);
+    EXPECT_TRUE(bits_equal(alone.row(0), actual.row(t)));
   }
 }
 

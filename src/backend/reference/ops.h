@@ -36,4 +36,6 @@ void store_kv(ConstMatrixF32 keys, ConstMatrixF32 values, std::span<const std::u
 void attention(ConstMatrixF32 q, std::size_t heads, const KvLayer& cache, std::span<const KeyRange> visible,
                MatrixF32 out);
 
+void dense_attention(ConstMatrixF32 q, ConstMatrixF32 k, ConstMatrixF32 v, std::size_t heads, MatrixF32 out);
+
 }  // namespace carat::backend::reference

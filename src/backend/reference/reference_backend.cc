@@ -78,6 +78,8 @@ class ReferenceBackend final : public Backend {
  public:
   std::string description() const override { return "reference f64, 1 thread"; }
 
+  Rounding arithmetic(Rounding /*allowed*/) const override { return Rounding::kF32; }
+
   Result<std::unique_ptr<Linear>> pack(const tensor::StoredTensor& weight,
                                        std::span<const float> bias) override {
     CARAT_CHECK(bias.empty() || bias.size() == weight.rows);
@@ -138,6 +140,11 @@ class ReferenceBackend final : public Backend {
   void attention(ConstMatrixF32 q, std::size_t heads, const KvLayer& cache, std::span<const KeyRange> visible,
                  MatrixF32 out) override {
     reference::attention(q, heads, cache, visible, out);
+  }
+
+  void dense_attention(ConstMatrixF32 q, ConstMatrixF32 k, ConstMatrixF32 v, std::size_t heads,
+                       Rounding /*rounding*/, MatrixF32 out) override {
+    reference::dense_attention(q, k, v, heads, out);
   }
 };
 
