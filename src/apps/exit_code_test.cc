@@ -16,6 +16,8 @@ TEST(ExitCode, EachKindHasItsDocumentedNumber) {
   EXPECT_EQ(exit_code(ErrorKind::kInterrupted), 130);
   EXPECT_EQ(exit_code(ErrorKind::kNetwork), 1);
   EXPECT_EQ(exit_code(ErrorKind::kClosedPipe), 141);
+  EXPECT_EQ(exit_code(ErrorKind::kContextExceeded), 1);
+  EXPECT_EQ(exit_code(ErrorKind::kOverloaded), 1);
 }
 
 }  // namespace

@@ -218,7 +218,7 @@ Result<GenerationResult> Generator::answer(PromptTokens& prompt, const prompt::S
     ++result.usage.generated_tokens;
     if (model_.tokenizer->is_end_of_generation(choice.token)) break;
     std::string shown = text.add(choice.token);
-    sink(TokenEvent{choice.token, std::move(shown), std::move(choice.logprobs)});
+    sink(TokenEvent{choice.token, {}, std::move(shown), std::move(choice.logprobs)});
     if (text.stopped()) break;
     if (result.usage.generated_tokens == most) {
       result.finish = FinishReason::kLength;

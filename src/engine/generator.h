@@ -13,7 +13,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "base/token_id.h"
+#include "engine/engine.h"
+#include "engine/generation.h"
 #include "engine/image_reader.h"
 #include "engine/kv_cache.h"
 #include "engine/load_model.h"
@@ -34,58 +35,6 @@ struct GeneratorOptions {
   std::size_t max_kv_bytes = SIZE_MAX;  // refuse a context that could need more
   tensor::KvType kv_type = tensor::KvType::kF16;
   ImageCacheOptions image_cache = {};
-};
-
-// Reading the prompt: `done` of `total` tokens that were not in the cache.
-struct PrefillProgress {
-  std::size_t done = 0;
-  std::size_t total = 0;
-};
-
-// Looking at the images of the prompt: `done` of `total` views that the KV cache does not hold.
-struct ImageProgress {
-  std::size_t done = 0;
-  std::size_t total = 0;
-};
-
-// One token of the answer. `text` is what can be shown now: complete UTF-8, empty while a character or a stop
-// string may be in the making, otherwise with what earlier tokens held back.
-struct TokenEvent {
-  TokenId token = 0;
-  std::string text;
-  std::optional<Logprobs> logprobs;
-};
-
-// What was still held back when the answer ended.
-struct TrailingText {
-  std::string text;
-};
-
-using Event = std::variant<ImageProgress, PrefillProgress, TokenEvent, TrailingText>;
-using EventSink = std::function<void(const Event&)>;
-
-enum class FinishReason {
-  kStop,         // an end-of-generation token or a stop string
-  kLength,       // max_tokens, or no room left in the context
-  kInterrupted,  // the caller's stop_token
-};
-
-struct Usage {
-  std::size_t prompt_tokens = 0;  // in all
-  std::size_t cached_tokens = 0;  // of those, found in the KV cache
-  std::size_t generated_tokens =
-      0;  // sampled, an end-of-generation token and the tokens of a stop string included
-  double prefill_seconds = 0;
-  double decode_seconds = 0;  // from the first sampled token to the end
-};
-
-struct GenerationResult {
-  std::string text;          // all texts of the events
-  std::vector<TokenId> ids;  // decode to `text`: what prompt::Message::generated_ids wants
-  FinishReason finish = FinishReason::kStop;
-  bool context_full = false;  // kLength because the context is full, not because of max_tokens
-  std::uint64_t seed = 0;     // the one used: gives this text again
-  Usage usage;
 };
 
 // Generates the answers of one conversation after the other. Keeps the keys and values of the last one, so
