@@ -6,8 +6,8 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "base/clock.h"
-#include "engine/generator.h"
 #include "engine/load_model.h"
+#include "engine/local_engine.h"
 #include "prompt/generation_request.h"
 #include "tokenizer/test_full_vocabulary.h"
 
@@ -16,8 +16,8 @@ namespace {
 
 using engine::FinishReason;
 using engine::GenerationResult;
-using engine::Generator;
-using engine::GeneratorOptions;
+using engine::LocalEngine;
+using engine::LocalEngineOptions;
 using prompt::GenerationRequest;
 using prompt::PlainText;
 using prompt::TokenIds;
@@ -46,11 +46,11 @@ class Generation270mTest : public testing::Test {
     if (!model_) GTEST_SKIP() << "no model at " << default_model_path() << "; set CARAT_MODEL";
   }
 
-  std::unique_ptr<Generator> make(std::size_t prefill_chunk = 512) const {
-    GeneratorOptions options;
+  std::unique_ptr<LocalEngine> make(std::size_t prefill_chunk = 512) const {
+    LocalEngineOptions options;
     options.context_length = 2048;
     options.prefill_chunk = prefill_chunk;
-    return Generator::create(*model_, options, clock_).value();
+    return LocalEngine::create(*model_, options, clock_).value();
   }
   static GenerationRequest request(std::vector<prompt::Piece> pieces, float temperature) {
     GenerationRequest request{.prompt = std::move(pieces), .sampling = {}};
@@ -60,8 +60,8 @@ class Generation270mTest : public testing::Test {
     request.sampling.stop = {"\n### User:"};
     return request;
   }
-  static GenerationResult answer(Generator& generator, const GenerationRequest& request) {
-    return generator.generate(request, [](const engine::Event&) {}, {}).value();
+  static GenerationResult answer(LocalEngine& engine, const GenerationRequest& request) {
+    return engine::generate(engine, request, [](const engine::Event&) {}, {}).value();
   }
 
   static inline std::unique_ptr<engine::LoadedModel> model_;
@@ -69,23 +69,23 @@ class Generation270mTest : public testing::Test {
 };
 
 TEST_F(Generation270mTest, KnowsTheCapitalOfFrance) {
-  const auto generator = make();
-  const GenerationResult result = answer(*generator, request({PlainText{kQuestion}}, /*temperature=*/0.0F));
+  const auto engine = make();
+  const GenerationResult result = answer(*engine, request({PlainText{kQuestion}}, /*temperature=*/0.0F));
   EXPECT_THAT(result.text, testing::HasSubstr("Paris"));
   EXPECT_EQ(result.finish, FinishReason::kStop);
 }
 
 TEST_F(Generation270mTest, TheSameSeedGivesTheSameTextWhateverTheChunksAndTheCache) {
   const GenerationRequest first = request({PlainText{kQuestion}}, /*temperature=*/1.0F);
-  const auto generator = make();
-  const GenerationResult expected = answer(*generator, first);
+  const auto engine = make();
+  const GenerationResult expected = answer(*engine, first);
   for (const std::size_t chunk : {7, 64}) EXPECT_EQ(answer(*make(chunk), first).ids, expected.ids) << chunk;
-  EXPECT_EQ(answer(*generator, first).ids, expected.ids);  // all but the last token of the prompt is cached
+  EXPECT_EQ(answer(*engine, first).ids, expected.ids);  // all but the last token of the prompt is cached
 
   const GenerationRequest next = request(
       {PlainText{kQuestion}, TokenIds{expected.ids}, PlainText{"\n### User: And of Italy?\n### Assistant:"}},
       1.0F);
-  const GenerationResult reused = answer(*generator, next);
+  const GenerationResult reused = answer(*engine, next);
   EXPECT_GE(reused.usage.cached_tokens, expected.usage.prompt_tokens);
   EXPECT_EQ(reused.ids, answer(*make(), next).ids);
 }

@@ -6,6 +6,7 @@
 
 #include "apps/model_plan.h"
 #include "backend/cpu/cpu_backend.h"
+#include "engine/local_engine.h"
 #include "parallel/topology.h"
 #include "terminal/progress_line.h"
 
@@ -80,13 +81,12 @@ tensor::KvType kv_type(const Runtime& runtime) {
   return name == "bf16" ? tensor::KvType::kBF16 : tensor::KvType::kF16;
 }
 
-Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime,
-                                                          engine::LoadedModel& model) {
-  engine::GeneratorOptions options;
+Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model) {
+  engine::LocalEngineOptions options;
   options.kv_type = kv_type(runtime);
   options.image_cache.folder = runtime.directories.cache / "images";
   options.context_length = context_length(runtime, model.model->config());
-  return engine::Generator::create(model, options, runtime.clock);
+  return engine::LocalEngine::create(model, options, runtime.clock);
 }
 
 config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style) {

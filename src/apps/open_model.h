@@ -7,7 +7,7 @@
 #include "apps/runtime.h"
 #include "base/result.h"
 #include "chat/prompt_style.h"
-#include "engine/generator.h"
+#include "engine/engine.h"
 #include "engine/load_model.h"
 #include "hub/model_caches.h"
 #include "hub/model_store.h"
@@ -45,8 +45,8 @@ model::VisionPrecision vision_precision(const Runtime& runtime);
 
 tensor::KvType kv_type(const Runtime& runtime);
 
-// A generator with the context and KV type that the settings ask for.
-Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime, engine::LoadedModel& model);
+// An engine with the context and KV type that the settings ask for, for one conversation.
+Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model);
 
 // The settings, with the style's own temperature where nobody chose one.
 config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style);

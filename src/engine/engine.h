@@ -42,9 +42,9 @@ Result<> check_request(const prompt::GenerationRequest& request, const Capabilit
 struct EngineStatus {
   std::size_t waiting = 0;  // in the queue
   std::size_t running = 0;  // admitted
+  std::size_t kept = 0;     // finished conversations whose KV is kept until the memory is needed
   std::size_t kv_bytes_used = 0;
-  std::size_t kv_bytes_reusable = 0;  // of those, kept for later requests and freed when memory is short
-  std::size_t kv_bytes_total = 0;     // 0: not known
+  std::size_t kv_bytes_total = 0;  // 0: not known
 
   std::uint64_t steps = 0;                      // completed
   std::chrono::nanoseconds last_step = {};      // when the latest was, on the engine's clock; 0: none yet

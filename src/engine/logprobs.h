@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/token_id.h"
 
 namespace carat::engine {
@@ -19,5 +22,9 @@ struct Logprobs {
   std::vector<TokenLogprob> top;  // the most likely, best first, ties to the lower id
   double log_sum_exp = 0.0;       // of the logits: logprob = logit - log_sum_exp
 };
+
+// The soft-max of all logits [vocabulary] where `token` follows, with so many of the most likely; their bytes
+// stay empty. kFailed when a logit is not a number.
+Result<Logprobs> logprobs_of(std::span<const float> logits, TokenId token, std::size_t alternatives);
 
 }  // namespace carat::engine

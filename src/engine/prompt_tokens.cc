@@ -18,28 +18,28 @@ std::vector<Image> images_of(std::span<const prompt::Piece> pieces) {
   return images;
 }
 
-std::unexpected<Error> sees_nothing(const LoadedModel& model) {
-  const std::string reason = model.vision_remark.empty() ? "" : fmt::format(" ({})", model.vision_remark);
-  return fail(ErrorKind::kUsage,
-              "{} is text-only here and cannot see images{}; the 4B, 12B and 27B models of Gemma 3 can, with "
-              "their image tower in the model's files, beside them as mmproj-*.gguf, or named by --mmproj",
-              model.name, reason);
-}
-
 }  // namespace
 
+std::string blindness_of(const LoadedModel& model) {
+  const std::string reason = model.vision_remark.empty() ? "" : fmt::format(" ({})", model.vision_remark);
+  return fmt::format(
+      "{} is text-only here and cannot see images{}; the 4B, 12B and 27B models of Gemma 3 can, with "
+      "their image tower in the model's files, beside them as mmproj-*.gguf, or named by --mmproj",
+      model.name, reason);
+}
+
 Result<PromptTokens> encode_prompt(std::span<const prompt::Piece> pieces, const LoadedModel& model,
-                                   ImageReader* images) {
+                                   ImageReader* images, bool one_bos) {
   const std::vector<Image> pictures = images_of(pieces);
   prompt::ImageForm form;
   if (!pictures.empty()) {
-    if (images == nullptr) return sees_nothing(model);
+    if (images == nullptr) return fail(ErrorKind::kUsage, "{}", blindness_of(model));
     form.soft_tokens = images->config().tokens();
     for (const Image& picture : pictures) form.crops.push_back(ImageReader::crops(picture));
   }
   prompt::EncodedPrompt encoded = prompt::encode(pieces, *model.tokenizer, form);
   std::ptrdiff_t shift = 0;
-  if (const auto bos = model.tokenizer->bos()) {
+  if (const auto bos = model.tokenizer->bos(); bos && one_bos) {
     const auto text = std::ranges::find_if(encoded.ids, [&bos](TokenId id) { return id != *bos; });
     shift = 1 - (text - encoded.ids.begin());
     encoded.ids.erase(encoded.ids.begin(), text);

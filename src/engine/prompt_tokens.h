@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -33,11 +34,14 @@ struct PromptTokens {
   std::vector<ImageSpan> spans;  // in order, apart from one another
 };
 
-// Encodes a prompt, which starts with exactly one BOS whether its pieces bring one or not. kUsage for ids
-// that the model does not have, for an empty prompt, and for images where `images` is null, since the model
-// has no tower: the message says which models see.
+// Encodes a prompt. With `one_bos` it starts with exactly one BOS whether its pieces bring one or not. kUsage
+// for ids that the model does not have, for an empty prompt, and for images where `images` is null, since the
+// model has no tower: the message says which models see. Any thread may call it.
 Result<PromptTokens> encode_prompt(std::span<const prompt::Piece> pieces, const LoadedModel& model,
-                                   ImageReader* images);
+                                   ImageReader* images, bool one_bos = true);
+
+// For people: that the model sees no images, why, and what would.
+std::string blindness_of(const LoadedModel& model);
 
 // Reads the images of spans that end after position `from`. `progress` is called with the number of views
 // done and their total before each and after the last. Errors are those of ImageReader::read.
