@@ -12,6 +12,7 @@ TEST(ExitCode, EachKindHasItsDocumentedNumber) {
   EXPECT_EQ(exit_code(ErrorKind::kNotFound), 3);
   EXPECT_EQ(exit_code(ErrorKind::kInvalidModel), 4);
   EXPECT_EQ(exit_code(ErrorKind::kDoesNotFit), 5);
+  EXPECT_EQ(exit_code(ErrorKind::kPortInUse), 6);
   EXPECT_EQ(exit_code(ErrorKind::kDiskFull), 7);
   EXPECT_EQ(exit_code(ErrorKind::kInterrupted), 130);
   EXPECT_EQ(exit_code(ErrorKind::kNetwork), 1);

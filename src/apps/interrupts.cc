@@ -22,6 +22,7 @@ constexpr int kDefaultPressesToKill = 2;
 std::atomic<int> g_presses{0};
 std::atomic<int> g_presses_to_kill{kDefaultPressesToKill};
 std::atomic<int> g_pipe_end{-1};
+std::atomic<bool> g_terminated{false};
 termios g_terminal = {};  // as the program found it; written before the handler is set
 bool g_has_terminal = false;
 
@@ -32,6 +33,14 @@ void on_interrupt(int) {
     ::_exit(exit_code(ErrorKind::kInterrupted));
   }
   const char byte = 'i';
+  static_cast<void>(!::write(g_pipe_end.load(), &byte, 1));
+  errno = saved_errno;
+}
+
+void on_termination(int) {
+  const int saved_errno = errno;
+  g_terminated = true;
+  const char byte = 't';
   static_cast<void>(!::write(g_pipe_end.load(), &byte, 1));
   errno = saved_errno;
 }
@@ -91,6 +100,7 @@ Interrupts::Interrupts() : state_(std::make_unique<State>()) {
 
 Interrupts::~Interrupts() {
   set_handler(SIGINT, SIG_DFL);
+  set_handler(SIGTERM, SIG_DFL);
   set_handler(SIGPIPE, SIG_DFL);
   set_handler(SIGXFSZ, SIG_DFL);
   ::close(state_->write_end);
@@ -111,5 +121,9 @@ std::stop_token Interrupts::renew() {
 }
 
 void Interrupts::kill_after(int presses) { g_presses_to_kill = presses; }
+
+void Interrupts::handle_termination() { set_handler(SIGTERM, on_termination); }
+
+bool Interrupts::was_terminated() const { return g_terminated; }
 
 }  // namespace carat::apps

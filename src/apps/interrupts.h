@@ -23,6 +23,11 @@ class Interrupts {
 
   void kill_after(int presses);
 
+  // From here on SIGTERM requests the stop too, instead of ending the process.
+  void handle_termination();
+  // Whether it was SIGTERM, and not Ctrl-C alone.
+  bool was_terminated() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -43,6 +43,7 @@ Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpo
   planner::PlanRequest request = plan_request(runtime, config);
   // One that is longer than the model's is refused for that, later and by name.
   request.context_length = std::min(use.context_length.value_or(request.context_length), config.max_context);
+  request.users = use.conversations;
   request.logit_rows = use.logit_rows;
   request.vision = use.vision_precision ? use.vision_precision : request.vision;
   if (!use.sees_images) request.vision.reset();

@@ -81,8 +81,11 @@ tensor::KvType kv_type(const Runtime& runtime) {
   return name == "bf16" ? tensor::KvType::kBF16 : tensor::KvType::kF16;
 }
 
-Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model) {
+Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model,
+                                                    std::size_t conversations) {
   engine::LocalEngineOptions options;
+  options.conversations = conversations;
+  options.max_waiting = static_cast<std::size_t>(runtime.settings.integer(Setting::kMaxQueue).value());
   options.kv_type = kv_type(runtime);
   options.image_cache.folder = runtime.directories.cache / "images";
   options.context_length = context_length(runtime, model.model->config());

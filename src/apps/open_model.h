@@ -30,6 +30,7 @@ std::size_t thread_count(const Runtime& runtime);
 // What a command does with a model. All but the last is for the check whether that fits into memory.
 struct ModelUse {
   std::optional<std::size_t> context_length = {};               // nullopt: that of the settings
+  std::size_t conversations = 1;                                // of that length in the KV cache
   std::size_t logit_rows = 1;                                   // rows of one step whose logits are wanted
   bool sees_images = true;                                      // false: an image tower stays in its file
   std::optional<model::VisionPrecision> vision_precision = {};  // nullopt: that of the settings
@@ -46,7 +47,9 @@ model::VisionPrecision vision_precision(const Runtime& runtime);
 tensor::KvType kv_type(const Runtime& runtime);
 
 // An engine with the context and KV type that the settings ask for, for one conversation.
-Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model);
+// `conversations`: of full length, as many as the KV cache has room for.
+Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model,
+                                                    std::size_t conversations = 1);
 
 // The settings, with the style's own temperature where nobody chose one.
 config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style);

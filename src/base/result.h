@@ -21,6 +21,7 @@ enum class ErrorKind {
   kClosedPipe,       // the reader of our output went away
   kContextExceeded,  // a prompt that leaves no room for an answer
   kOverloaded,       // too many requests at once: the same one may succeed later
+  kPortInUse,        // another program listens there
 };
 
 // A failure that is not our own bug: files, flags and requests. The message is one sentence for people that
