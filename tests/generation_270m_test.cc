@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "backend/cpu/cpu_backend.h"
 #include "base/clock.h"
@@ -88,6 +90,41 @@ TEST_F(Generation270mTest, TheSameSeedGivesTheSameTextWhateverTheChunksAndTheCac
   const GenerationResult reused = answer(*engine, next);
   EXPECT_GE(reused.usage.cached_tokens, expected.usage.prompt_tokens);
   EXPECT_EQ(reused.ids, answer(*make(), next).ids);
+}
+
+// The processor's kernels too give each row the same bits whatever else is in the batch.
+TEST_F(Generation270mTest, EightAtOnceSayWhatEachSaysAlone) {
+  std::vector<GenerationRequest> requests;
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::string text = kQuestion;
+    for (std::size_t word = 0; word < 40 * i; ++word) text += " sea";
+    requests.push_back(request({PlainText{std::move(text)}}, i % 2 == 0 ? 1.0F : 0.0F));
+    requests.back().owner = std::to_string(i);
+    requests.back().sampling.seed = i;
+    requests.back().sampling.logprobs = 2;
+  }
+  const auto told = [](LocalEngine& engine, const GenerationRequest& one) {
+    std::string out;
+    const auto add = [&out](const engine::Event& event) {
+      const auto* token = std::get_if<engine::TokenEvent>(&event);
+      if (token != nullptr) out += fmt::format("{} {:a}\n", token->token, token->logprobs->top[1].logprob);
+    };
+    const auto result = engine::generate(engine, one, add, {});
+    return result ? out : result.error().message;
+  };
+  std::vector<std::string> alone;
+  for (const GenerationRequest& one : requests) alone.push_back(told(*make(), one));
+  LocalEngineOptions options;
+  options.context_length = 2048;
+  options.conversations = 4;
+  const auto engine = LocalEngine::create(*model_, options, clock_).value();
+  std::vector<std::string> together(requests.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    threads.emplace_back([&, i] { together[i] = told(*engine, requests[i]); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(together[i], alone[i]) << i;
 }
 
 }  // namespace

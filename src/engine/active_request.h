@@ -78,6 +78,7 @@ class ActiveRequest {
   void set_outcome(Outcome outcome) { outcome_ = std::move(outcome); }
   const std::optional<Outcome>& outcome() const { return outcome_; }
   bool failed() const { return outcome_ && std::holds_alternative<Error>(*outcome_); }
+  bool admitted() const { return admitted_; }
   const Usage& usage() const { return usage_; }
 
   // Tells the receiver that the request is over.

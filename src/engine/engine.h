@@ -52,13 +52,13 @@ struct EngineStatus {
   std::uint64_t finished = 0;                   // requests that ended with a result
   std::uint64_t failed = 0;                     // requests that ended with an error
   std::uint64_t preemptions = 0;                // requests put back into the queue for want of memory
-  std::uint64_t prompt_tokens = 0;              // of admitted requests
+  std::uint64_t prompt_tokens = 0;              // of the admitted requests among these
   std::uint64_t cached_tokens = 0;              // of those, found in the KV cache
-  std::uint64_t generated_tokens = 0;
+  std::uint64_t generated_tokens = 0;           // of the same
 };
 
-// Takes what happens to one request. Called on a thread of the engine's: it must not block, throw, or call
-// the engine.
+// Takes what happens to one request. Called on a thread of the engine's, whose steps wait for it meanwhile:
+// it must neither block nor throw. It may ask for status() and submit() more.
 class Receiver {
  public:
   virtual ~Receiver() = default;

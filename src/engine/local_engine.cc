@@ -181,6 +181,7 @@ void LocalEngine::finish(Requests finished) {
     const std::scoped_lock lock(mutex_);
     for (const auto& request : finished) {
       ++(request->failed() ? status_.failed : status_.finished);
+      if (!request->admitted()) continue;
       status_.prompt_tokens += request->usage().prompt_tokens;
       status_.cached_tokens += request->usage().cached_tokens;
       status_.generated_tokens += request->usage().generated_tokens;

@@ -71,17 +71,23 @@ void RunningRequests::start_those_ready() {
 
 bool RunningRequests::waits_for_another(const ActiveRequest& request) const {
   if (!request.may_reuse()) return false;
+  // What it shares with another one's prompt, and whether that was read.
+  const auto shared = [&](const ActiveRequest& other) {
+    return std::min({common_prefix(request.tokens(), other.tokens()), other.prompt_size(),
+                     request.tokens().ids.size() - 1});
+  };
+  const auto was_read = [&](const ActiveRequest& other) {
+    return other.started() && other.kv().length() >= shared(other);
+  };
   std::size_t there_is = kept_.longest_prefix(request.scope(), request.tokens());
-  if (const ActiveRequest* source = best_source(request, there_is)) {
-    there_is = usable_prefix(request.tokens(), source->tokens(), source->kv());
+  for (const auto& other : running_) {
+    if (other.get() == &request || other->scope() != request.scope() || !was_read(*other)) continue;
+    there_is = std::max(there_is, usable_prefix(request.tokens(), other->tokens(), other->kv()));
   }
   for (const auto& other : running_) {
-    if (other.get() == &request) return false;
-    if (other->scope() != request.scope() || other->outcome()) continue;
-    const std::size_t read = other->started() ? other->kv().length() : 0;
-    const std::size_t to_come = std::min({common_prefix(request.tokens(), other->tokens()),
-                                          other->prompt_size(), request.tokens().ids.size() - 1});
-    if (read < to_come && to_come >= there_is + kWorthWaiting) return true;
+    if (other.get() == &request) return false;  // the others are younger
+    if (other->scope() != request.scope() || other->outcome() || was_read(*other)) continue;
+    if (shared(*other) >= there_is + kWorthWaiting) return true;
   }
   return false;
 }

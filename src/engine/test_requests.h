@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -15,12 +13,12 @@
 #include <vector>
 
 #include "backend/reference/reference_backend.h"
-#include "base/clock.h"
 #include "base/test_fixture.h"
 #include "engine/engine.h"
 #include "engine/load_model.h"
 #include "engine/local_engine.h"
 #include "engine/test_hooked_backend.h"
+#include "engine/testing/manual_clock.h"
 
 namespace carat::engine {
 
@@ -40,16 +38,6 @@ inline TinyChat& tiny_chat() {
   static TinyChat chat;
   return chat;
 }
-
-// Stands still until it is told to go on.
-class ManualClock final : public Clock {
- public:
-  std::chrono::nanoseconds now() const override { return std::chrono::nanoseconds(now_.load()); }
-  void advance(std::chrono::nanoseconds time) { now_ += time.count(); }
-
- private:
-  std::atomic<std::int64_t> now_{0};
-};
 
 inline std::string words(std::size_t count) {
   std::string text;
