@@ -135,6 +135,19 @@ void add_settings(Corpus& corpus) {
   corpus.add("settings", "toml", "a.b = [1, {c = 1979-05-27T07:32:00Z}]\n[[d]]\n\"\\u00E9\" = nan\n[e]\n");
 }
 
+void add_requests(Corpus& corpus) {
+  corpus.add("request", "pipelined",
+             "\x03GET /a%20b?x=1&y HTTP/1.1\r\nHost: h\r\nX-Request-Id: 1\r\n\r\n"
+             "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello");
+  corpus.add(
+      "request", "chunked",
+      "\x07PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0a\r\n0123456789"
+      "\r\n0\r\n\r\n");
+  corpus.add("request", "old",
+             "\x01GET /../a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Encoding: gzip\r\n\r\n");
+  corpus.add("json_body", "nested", R"({"a":[1,-2.5e3,{"b":null,"":true}],"c":"\u00e9\ud83d\ude00\n"})");
+}
+
 void add_worker_messages(Corpus& corpus) {
   using namespace carat::worker;
   using namespace carat::images;
@@ -165,6 +178,7 @@ int main(int argument_count, char** arguments) {
   add_conversation_file(corpus);
   add_settings(corpus);
   add_devices(corpus);
+  add_requests(corpus);
   add_worker_messages(corpus);
   return corpus.failed() ? 1 : 0;
 }

@@ -78,14 +78,17 @@ asio::awaitable<bool> Connection::send_answer(HalfClose half_close) {
     account();
     if (output.is_cut) break;
     if (!output.is_finished) start_watch(half_close);
-    if (!output.bytes.empty() && !co_await write_all(output.bytes)) break;
+    const bool is_sent = co_await write_all(output.bytes);
+    if (!is_sent) break;
     is_complete = output.is_finished;
     if (is_complete) break;
     if (!output.bytes.empty()) continue;
     const KeepAlive keep_alive = response_->keep_alive();
     co_await sleep(keep_alive.bytes.empty() ? std::nullopt : std::optional(keep_alive.interval));
-    const bool was_silent = !is_woken_ && !is_lost_;
-    if (was_silent && !co_await write_all(response_->keep_alive_bytes())) break;
+    if (is_woken_ || keep_alive.bytes.empty()) continue;
+    const std::string bytes = response_->keep_alive_bytes();
+    const bool is_alive = co_await write_all(bytes);
+    if (!is_alive) break;
   }
   co_await end_watch();
   if (!is_complete) lose_client();
@@ -110,7 +113,11 @@ asio::awaitable<bool> Connection::write_all(std::string_view bytes) {
 asio::awaitable<void> Connection::linger() {
   cancel_after(limits().linger_timeout);
   co_await transport_->end_writing();
-  while (!is_read_closed_ && co_await read_more() == Read::kBytes) input_.clear();
+  Read read = is_read_closed_ ? Read::kEnd : Read::kBytes;
+  while (read == Read::kBytes) {
+    input_.clear();
+    read = co_await read_more();
+  }
   deadline_.disarm();
 }
 

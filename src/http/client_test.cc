@@ -1,15 +1,14 @@
 #include "http/client.h"
 
 #include <gtest/gtest.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 
 #include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 
+#include "http/test_certificate.h"
 #include "http/test_server.h"
 
 namespace carat::http {
@@ -217,42 +216,16 @@ TEST(ClientTest, GoesThroughAProxy) {
   EXPECT_EQ(proxy.requests().at(0).header("proxy-authorization"), "Basic bWU6cHc=");
 }
 
-// A certificate for localhost that signs itself, and a server's context with it.
 class ClientTlsTest : public testing::Test {
  protected:
   ClientTlsTest() : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* certificate = X509_new();
-    X509_set_version(certificate, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME* name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1,
-                               -1, 0);
-    X509_set_issuer_name(certificate, name);
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
-    X509_add_ext(certificate, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(certificate, key, EVP_sha256());
-    SSL_CTX_use_certificate(context_.get(), certificate);
-    SSL_CTX_use_PrivateKey(context_.get(), key);
-    path_ = testing::TempDir() + "carat_http_" + std::to_string(::getpid()) + ".pem";
-    FILE* file = std::fopen(path_.c_str(), "w");
-    PEM_write_X509(file, certificate);
-    std::fclose(file);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
+    certificate_.use_in(context_.get());
   }
-  void TearDown() override {
-    ::unsetenv("SSL_CERT_FILE");
-    std::filesystem::remove(path_);
-  }
-  void trust_it() { ::setenv("SSL_CERT_FILE", path_.c_str(), 1); }
+  void TearDown() override { ::unsetenv("SSL_CERT_FILE"); }
+  void trust_it() { ::setenv("SSL_CERT_FILE", certificate_.path().c_str(), 1); }
 
+  TestCertificate certificate_;
   std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context_;
-  std::string path_;
 };
 
 TEST_F(ClientTlsTest, TrustsTheStoreAndChecksTheName) {

@@ -68,10 +68,10 @@ void Connection::cut() {
   asio::post(transport_->socket().get_executor(), [self = shared_from_this()] { self->lose_client(); });
 }
 
+// Each co_await stands in a statement of its own: g++ 12 compiles some conditions that hold one to a crash.
 asio::awaitable<void> Connection::run() {
-  if (!co_await handshake()) co_return;
-  while (co_await serve_one()) {
-  }
+  bool goes_on = co_await handshake();
+  while (goes_on) goes_on = co_await serve_one();
 }
 
 asio::awaitable<bool> Connection::handshake() {
@@ -97,7 +97,11 @@ asio::awaitable<bool> Connection::serve_one() {
   if (!incoming->ready) {
     const Reading body = co_await read_body(parser, *incoming);
     if (!body && !body.error()) co_return false;
-    if (!body) refuse(core_, *body.error(), *incoming);
+    if (!body) {
+      parser.body() = std::string();  // what came of it is nobody's any more
+      incoming->charge.set(0, 0);
+      refuse(core_, *body.error(), *incoming);
+    }
   }
   co_return co_await answer(incoming);
 }
@@ -124,8 +128,10 @@ asio::awaitable<Connection::Reading> Connection::read_head(RequestParser& parser
 }
 
 asio::awaitable<Connection::Reading> Connection::read_body(RequestParser& parser, IncomingRequest& incoming) {
-  const bool waits = parser.head().expects_continue && !parser.is_done() && input_.empty();
-  if (waits && !co_await write_all(kContinue)) co_return std::unexpected(std::nullopt);
+  if (parser.head().expects_continue && !parser.is_done() && input_.empty()) {
+    const bool is_told = co_await write_all(kContinue);
+    if (!is_told) co_return std::unexpected(std::nullopt);
+  }
   const auto begin = std::chrono::steady_clock::now();
   while (true) {
     const auto used = parser.read_body(input_);

@@ -40,6 +40,12 @@ bool is_decimal(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// Whether a request line that has no version we know has another one: "GET /a HTTP/2.0".
+bool names_version(std::string_view input) {
+  const std::string_view line = input.substr(0, input.find("\r\n"));
+  return std::ranges::count(line, ' ') == 2 && line.substr(line.rfind(' ')).starts_with(" HTTP/");
+}
+
 }  // namespace
 
 class RequestParser::Impl final : public beast::http::basic_parser<true> {
@@ -55,7 +61,8 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
     if (!*length) return 0;
     error_code error;
     const std::size_t used = put(boost::asio::const_buffer(input.data(), **length), error);
-    if (error == beast::http::error::bad_version) return std::unexpected(kVersion);
+    if (error == beast::http::error::bad_version)
+      return std::unexpected(names_version(input) ? kVersion : kMalformedHead);
     if (error == beast::http::error::bad_content_length ||
         error == beast::http::error::multiple_content_length ||
         error == beast::http::error::bad_transfer_encoding) {

@@ -31,6 +31,7 @@ struct Fit {
 };
 
 std::optional<Fit> fit(std::string_view pattern, std::string_view path) {
+  if (!path.starts_with('/')) return std::nullopt;
   Fit result;
   while (!pattern.empty() && !path.empty()) {
     const std::string_view wanted = next_segment(pattern);

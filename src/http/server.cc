@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <future>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -59,6 +60,7 @@ struct Server::Impl {
   asio::io_context context;
   asio::strand<asio::io_context::executor_type> accepting{context.get_executor()};
   std::vector<std::unique_ptr<Acceptor>> acceptors;
+  bool is_accepting = false;
 };
 
 asio::awaitable<void> Server::Impl::accept_all(Acceptor& acceptor) {
@@ -94,13 +96,18 @@ void Server::Impl::admit(StreamSocket socket) {
   connection->start();
 }
 
+// Returns when nobody can connect any more.
 void Server::Impl::close_acceptors() {
-  asio::post(accepting, [this] {
+  if (!std::exchange(is_accepting, false)) return;
+  std::promise<void> closed;
+  asio::post(accepting, [&] {
     for (const auto& acceptor : acceptors) {
       boost::system::error_code ignored;
       acceptor->close(ignored);
     }
+    closed.set_value();
   });
+  closed.get_future().wait();
 }
 
 void Server::Impl::run_threads() {
@@ -156,6 +163,7 @@ void Server::start(Router router) {
     impl_->acceptors.back()->assign(protocol, listener.release());
     asio::co_spawn(impl_->accepting, impl_->accept_all(*impl_->acceptors.back()), asio::detached);
   }
+  impl_->is_accepting = true;
   impl_->run_threads();
 }
 

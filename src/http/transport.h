@@ -5,10 +5,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <memory>
-
-#include "http/server_request.h"
+#include <utility>
 
 namespace carat::http {
 
