@@ -14,6 +14,7 @@ std::string_view name_of(engine::FinishReason reason) {
     case engine::FinishReason::kStop: return "stop";
     case engine::FinishReason::kLength: return "length";
     case engine::FinishReason::kInterrupted: return "interrupted";
+    case engine::FinishReason::kDeadline: return "deadline";
   }
   return "";
 }

@@ -3,7 +3,7 @@
 #include <span>
 #include <string>
 
-#include "engine/generator.h"
+#include "engine/generation.h"
 #include "engine/load_model.h"
 
 namespace carat::apps {

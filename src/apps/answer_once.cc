@@ -65,13 +65,15 @@ class AnswerPrinter {
 
 Result<GenerationResult> generate(Runtime& runtime, const Question& question,
                                   const std::vector<prompt::Image>& images, engine::LoadedModel& model,
-                                  engine::Generator& generator, AnswerPrinter& printer) {
+                                  engine::Engine& engine, AnswerPrinter& printer) {
   const auto sink = [&](const engine::Event& event) { printer(event); };
   if (question.raw) {
     std::vector<prompt::Piece> pieces(images.begin(), images.end());
     pieces.emplace_back(prompt::PlainText{question.prompt});
-    return generator.generate({std::move(pieces), question.sampling, model.default_adapters}, sink,
-                              printer.stop_token());
+    return engine::generate(
+        engine,
+        {.prompt = std::move(pieces), .sampling = question.sampling, .adapters = model.default_adapters},
+        sink, printer.stop_token());
   }
   std::vector<Message> messages;
   const std::string system = runtime.settings.text(config::Setting::kSystem);
@@ -80,7 +82,7 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question,
   const chat::PromptStyle style = prompt_style(runtime, model);
   prompt::SamplingParams sampling = question.sampling;
   sampling.temperature = static_cast<float>(settings_for(runtime, style).real(config::Setting::kTemperature));
-  session::LocalTurnRunner runner(model, generator, style);
+  session::LocalTurnRunner runner(model, engine, style);
   return runner.answer(messages, sampling, sink, printer.stop_token());
 }
 
@@ -93,9 +95,9 @@ Result<> answer_once(Runtime& runtime, const Question& question) {
   CARAT_TRY(const auto model, open_model(runtime, {.adapters = question.adapters,
                                                    .sees_images = !images.empty(),
                                                    .needs_images = !images.empty()}));
-  CARAT_TRY(const auto generator, make_generator(runtime, *model));
+  CARAT_TRY(const auto engine, make_engine(runtime, *model));
   AnswerPrinter printer(runtime, !question.json);
-  CARAT_TRY(const GenerationResult result, generate(runtime, question, images, *model, *generator, printer));
+  CARAT_TRY(const GenerationResult result, generate(runtime, question, images, *model, *engine, printer));
   CARAT_TRY_VOID(printer.printed());
   if (question.json) {
     CARAT_TRY_VOID(

@@ -46,9 +46,9 @@ terminal::LoadImage image_loader(const engine::LoadedModel& model) {
 
 Result<> chat_on_terminal(Runtime& runtime, const std::vector<std::string>& adapters) {
   CARAT_TRY(const auto model, open_model(runtime, {.adapters = adapters}));
-  CARAT_TRY(const auto generator, make_generator(runtime, *model));
+  CARAT_TRY(const auto engine, make_engine(runtime, *model));
   const chat::PromptStyle style = prompt_style(runtime, *model);
-  session::LocalTurnRunner runner(*model, *generator, style);
+  session::LocalTurnRunner runner(*model, *engine, style);
   CARAT_TRY(const auto console, TerminalConsole::create(runtime));
   runtime.interrupts.kill_after(kPressesToKill);
   terminal::ChatView view(runner, *console,

@@ -19,6 +19,7 @@ std::string heading(SettingGroup group) {
     case SettingGroup::kContext: return "Model";
     case SettingGroup::kPrompt: return "Prompt";
     case SettingGroup::kSampling: return "Answer";
+    case SettingGroup::kServer: return "Server";
     case SettingGroup::kEnvironment: return "Environment";
   }
   return {};
@@ -112,7 +113,12 @@ void CommandLine::add_setting(CLI::App& command, const SettingInfo& setting) {
   } else {
     option = command.add_option_function<std::string>(
         flag, [this, id = setting.id](const std::string& text) { flags_.emplace_back(id, text); }, help);
-    option->type_name(value_name(setting))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    option->type_name(value_name(setting));
+    if (config::is_list(setting.id)) {
+      option->multi_option_policy(CLI::MultiOptionPolicy::Join)->delimiter(',');
+    } else {
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
   }
   option->group(heading(setting.group));
 }

@@ -7,6 +7,7 @@ namespace carat::apps {
 // Each adds one subcommand; x_command.cc has it.
 void add_chat_command(CommandLine& line);
 void add_run_command(CommandLine& line);
+void add_serve_command(CommandLine& line);
 void add_tokenize_command(CommandLine& line);
 void add_inspect_command(CommandLine& line);
 void add_logits_command(CommandLine& line);

@@ -10,6 +10,9 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kInvalidModel: return 4;
     case ErrorKind::kDoesNotFit: return 5;
     case ErrorKind::kNetwork: return 1;
+    case ErrorKind::kContextExceeded: return 1;
+    case ErrorKind::kOverloaded: return 1;
+    case ErrorKind::kPortInUse: return 6;
     case ErrorKind::kDiskFull: return 7;
     case ErrorKind::kInterrupted: return 130;  // 128 + SIGINT
     case ErrorKind::kClosedPipe: return 141;   // 128 + SIGPIPE

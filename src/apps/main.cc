@@ -52,6 +52,7 @@ Result<> run_command(int argc, const char* const* argv, Interrupts& interrupts) 
   CommandLine line;
   add_chat_command(line);
   add_run_command(line);
+  add_serve_command(line);
   add_tokenize_command(line);
   add_inspect_command(line);
   add_logits_command(line);

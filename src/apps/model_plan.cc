@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/generator.h"
+#include "engine/local_engine.h"
 #include "measure/machine_files.h"
 #include "planner/fit.h"
 
@@ -20,13 +20,13 @@ std::size_t context_length(const Runtime& runtime, const model::GemmaConfig& con
 }
 
 planner::PlanRequest plan_request(const Runtime& runtime, const model::GemmaConfig& config) {
-  const engine::GeneratorOptions generator;
+  const engine::LocalEngineOptions engine;
   planner::PlanRequest request;
   request.context_length = context_length(runtime, config);
   request.kv_type = kv_type(runtime);
   request.threads = thread_count(runtime);
-  request.prefill_chunk = generator.prefill_chunk;
-  request.rollback_tokens = generator.rollback_tokens;
+  request.prefill_chunk = engine.prefill_chunk;
+  request.rollback_tokens = engine.rollback_tokens;
   request.vision = vision_precision(runtime);
   request.exact_activations = runtime.settings.is_on(config::Setting::kExactActivations);
   return request;
@@ -44,6 +44,7 @@ Result<> require_memory(const Runtime& runtime, const model::Checkpoint& checkpo
   planner::PlanRequest request = plan_request(runtime, config);
   // One that is longer than the model's is refused for that, later and by name.
   request.context_length = std::min(use.context_length.value_or(request.context_length), config.max_context);
+  request.users = use.conversations;
   request.logit_rows = use.logit_rows;
   request.adapter_bytes = adapter_bytes;
   request.vision = use.vision_precision ? use.vision_precision : request.vision;

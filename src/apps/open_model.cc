@@ -8,6 +8,7 @@
 #include "apps/lora_option.h"
 #include "apps/model_plan.h"
 #include "backend/cpu/cpu_backend.h"
+#include "engine/local_engine.h"
 #include "engine/prompt_tokens.h"
 #include "parallel/topology.h"
 #include "planner/weights.h"
@@ -101,13 +102,15 @@ tensor::KvType kv_type(const Runtime& runtime) {
   return name == "bf16" ? tensor::KvType::kBF16 : tensor::KvType::kF16;
 }
 
-Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime,
-                                                          engine::LoadedModel& model) {
-  engine::GeneratorOptions options;
+Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model,
+                                                    std::size_t conversations) {
+  engine::LocalEngineOptions options;
+  options.conversations = conversations;
+  options.max_waiting = static_cast<std::size_t>(runtime.settings.integer(Setting::kMaxQueue).value());
   options.kv_type = kv_type(runtime);
   options.image_cache.folder = runtime.directories.cache / "images";
   options.context_length = context_length(runtime, model.model->config());
-  return engine::Generator::create(model, options, runtime.clock);
+  return engine::LocalEngine::create(model, options, runtime.clock);
 }
 
 config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style) {

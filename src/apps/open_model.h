@@ -10,7 +10,7 @@
 #include "backend/backend.h"
 #include "base/result.h"
 #include "chat/prompt_style.h"
-#include "engine/generator.h"
+#include "engine/engine.h"
 #include "engine/load_model.h"
 #include "hub/model_caches.h"
 #include "hub/model_store.h"
@@ -36,6 +36,7 @@ Result<std::unique_ptr<backend::Backend>> make_backend(const Runtime& runtime);
 // What a command does with a model. It is checked before any weight is read.
 struct ModelUse {
   std::optional<std::size_t> context_length = {};               // nullopt: that of the settings
+  std::size_t conversations = 1;                                // of that length in the KV cache
   std::size_t logit_rows = 1;                                   // rows of one step whose logits are wanted
   std::vector<std::string> adapters = {};                       // of --lora
   bool sees_images = true;                                      // false: an image tower stays in its file
@@ -53,8 +54,10 @@ model::VisionPrecision vision_precision(const Runtime& runtime);
 
 tensor::KvType kv_type(const Runtime& runtime);
 
-// A generator with the context and KV type that the settings ask for.
-Result<std::unique_ptr<engine::Generator>> make_generator(const Runtime& runtime, engine::LoadedModel& model);
+// An engine with the context and KV type that the settings ask for, for one conversation.
+// `conversations`: of full length, as many as the KV cache has room for.
+Result<std::unique_ptr<engine::Engine>> make_engine(const Runtime& runtime, engine::LoadedModel& model,
+                                                    std::size_t conversations = 1);
 
 // The settings, with the style's own temperature where nobody chose one.
 config::Settings settings_for(const Runtime& runtime, chat::PromptStyle style);

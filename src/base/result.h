@@ -10,18 +10,21 @@ namespace carat {
 
 // What kind of failure an Error is. The command line maps each kind to one documented exit code.
 enum class ErrorKind {
-  kFailed,        // anything without a kind of its own; also a prompt longer than the context
-  kUsage,         // a wrong flag, setting or argument
-  kNotFound,      // the model, or a file named by the user, does not exist
-  kInvalidModel,  // the model exists but is damaged, foreign or inconsistent
-  kDoesNotFit,    // not enough memory
-  kNetwork,       // no connection, or a server that fails or does not keep to the protocol
-  kDiskFull,      // no space left while writing
-  kInterrupted,   // Ctrl-C
-  kClosedPipe,    // the reader of our output went away
-  kConflict,      // somebody else changed it meanwhile, or it exists already
-  kQuota,         // more than this user or key is allowed
-  kBusy,          // somebody else is using it, or the queue is full: try again later
+  kFailed,           // anything without a kind of its own
+  kUsage,            // a wrong flag, setting or argument
+  kNotFound,         // the model, or a file named by the user, does not exist
+  kInvalidModel,     // the model exists but is damaged, foreign or inconsistent
+  kDoesNotFit,       // not enough memory
+  kNetwork,          // no connection, or a server that fails or does not keep to the protocol
+  kDiskFull,         // no space left while writing
+  kInterrupted,      // Ctrl-C
+  kClosedPipe,       // the reader of our output went away
+  kContextExceeded,  // a prompt that leaves no room for an answer
+  kOverloaded,       // too many requests at once: the same one may succeed later
+  kPortInUse,        // another program listens there
+  kConflict,         // somebody else changed it meanwhile, or it exists already
+  kQuota,            // more than this user or key is allowed
+  kBusy,             // somebody else is using it: try again later
 };
 
 // A failure that is not our own bug: files, flags and requests. The message is one sentence for people that

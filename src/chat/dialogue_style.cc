@@ -65,6 +65,8 @@ std::vector<Piece> render_dialogue(const CheckedConversation& conversation) {
       push_user_text(text.append(header(kUserMarker)), message, end_of_user_turn(clean(message.text)),
                      pieces);
       text.clear();
+    } else if (conversation.is_begun_answer(message)) {
+      pieces.push_back(PlainText{neutralise_markers(message.text)});
     } else {
       pieces.push_back(answer_piece(message));
     }

@@ -31,6 +31,8 @@ std::vector<Piece> render_gemma(const CheckedConversation& conversation) {
     if (message.role == prompt::Role::kUser) {
       push_user_text(user, message, std::string(strip(message.text)), pieces);
       pieces.push_back(Markup{"<end_of_turn>\n<start_of_turn>model\n"});
+    } else if (conversation.is_begun_answer(message)) {
+      pieces.push_back(PlainText{message.text});
     } else {
       pieces.push_back(answer_piece(message));
       pieces.push_back(Markup{"<end_of_turn>\n<start_of_turn>"});

@@ -18,8 +18,8 @@ std::string_view name_of(Role role) {
   return "";
 }
 
-Result<CheckedConversation> check(std::span<const Message> messages) {
-  CheckedConversation out{.system = {}, .messages = messages};
+Result<CheckedConversation> check(std::span<const Message> messages, Role last) {
+  CheckedConversation out{.system = {}, .messages = messages, .answer_has_begun = last == Role::kAssistant};
   if (!messages.empty() && messages.front().role == Role::kSystem) {
     out.system = messages.front().text;
     out.messages = messages.subspan(1);
@@ -34,9 +34,9 @@ Result<CheckedConversation> check(std::span<const Message> messages) {
           i + (messages.size() - out.messages.size()) + 1, name_of(expected), name_of(out.messages[i].role));
     }
   }
-  if (out.messages.size() % 2 == 0) {
-    return fail(ErrorKind::kUsage, "the last message of a conversation must be from user, found {}",
-                messages.empty() ? "no message" : name_of(messages.back().role));
+  if (out.messages.empty() || out.messages.back().role != last) {
+    return fail(ErrorKind::kUsage, "the last message of a conversation must be from {}, found {}",
+                name_of(last), messages.empty() ? "no message" : name_of(messages.back().role));
   }
   return out;
 }
@@ -64,7 +64,12 @@ std::optional<PromptStyle> find_prompt_style(std::string_view name) {
 }
 
 Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const Message> messages) {
-  CARAT_TRY(const CheckedConversation conversation, check(messages));
+  CARAT_TRY(const CheckedConversation conversation, check(messages, Role::kUser));
+  return style == PromptStyle::kGemma ? render_gemma(conversation) : render_dialogue(conversation);
+}
+
+Result<std::vector<prompt::Piece>> render_begun_answer(PromptStyle style, std::span<const Message> messages) {
+  CARAT_TRY(const CheckedConversation conversation, check(messages, Role::kAssistant));
   return style == PromptStyle::kGemma ? render_gemma(conversation) : render_dialogue(conversation);
 }
 

@@ -29,6 +29,11 @@ std::optional<PromptStyle> find_prompt_style(std::string_view name);  // by that
 // generated.
 Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const prompt::Message> messages);
 
+// The same for a conversation that ends with the beginning of the answer, which the model is to go on with.
+// Its text is taken as it is, blanks at its end too.
+Result<std::vector<prompt::Piece>> render_begun_answer(PromptStyle style,
+                                                       std::span<const prompt::Message> messages);
+
 // The temperature where nobody chose one. Instruction-tuned models are made for 1; a base model of a few
 // hundred million parameters strays from the question at 1 and keeps to it at 0.3.
 double default_temperature(PromptStyle style);

@@ -10,10 +10,16 @@
 
 namespace carat::chat {
 
-// A conversation whose order of roles has been checked: messages alternate and the user's are first and last.
+// A conversation whose order of roles has been checked: messages alternate and the user's are first and last,
+// or, where the answer has begun, the assistant's is last.
 struct CheckedConversation {
   std::optional<std::string_view> system;  // as given
   std::span<const prompt::Message> messages;
+  bool answer_has_begun = false;
+
+  bool is_begun_answer(const prompt::Message& message) const {
+    return answer_has_begun && &message == &messages.back();
+  }
 };
 
 // Appends the text that ends with a user's: `before`, the message's images, `after`. One piece where there

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "base/nearest_name.h"
@@ -97,6 +98,20 @@ double Settings::real(Setting setting) const {
   const Value& value = entry(setting).value;
   CARAT_CHECK(std::holds_alternative<double>(value));
   return std::get<double>(value);
+}
+
+std::vector<std::string> Settings::list(Setting setting) const {
+  CARAT_CHECK(is_list(setting));
+  std::vector<std::string> items;
+  std::string item;
+  for (const char c : text(setting) + ",") {
+    if (c != ',') {
+      item += c;
+    } else if (!item.empty()) {
+      items.push_back(std::exchange(item, {}));
+    }
+  }
+  return items;
 }
 
 bool Settings::is_on(Setting setting) const {

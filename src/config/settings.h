@@ -35,6 +35,7 @@ class Settings {
   std::string text(Setting setting) const;  // kText and kChoice; empty when there is no value
   std::optional<std::int64_t> integer(Setting setting) const;
   double real(Setting setting) const;
+  std::vector<std::string> list(Setting setting) const;  // of a setting that is_list(); no item is empty
   bool is_on(Setting setting) const;
 
  private:

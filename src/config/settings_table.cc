@@ -63,6 +63,32 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      "folder of other inference programs that tests and benchmarks compare with"},
     {kData, Group::kEnvironment, "data", "", "CARAT_DATA", kText, "", 0, 0, "",
      "folder of data sets that tests and benchmarks read"},
+    {kHost, Group::kServer, "host", "--host", "CARAT_HOST", kText, "127.0.0.1", 0, 0, "",
+     "address to listen at: a name, an IP address, or unix:/path; others than this machine need --api-key-file"},
+    {kPort, Group::kServer, "port", "--port", "CARAT_PORT", kInteger, "8080", 0, 65535, "",
+     "port to listen at; 0 takes any free one"},
+    {kApiKeyFile, Group::kServer, "api_key_file", "--api-key-file", "CARAT_API_KEY_FILE", kText, "", 0, 0, "",
+     "file with API keys, one a line; without one whoever reaches the server may use it"},
+    {kAlias, Group::kServer, "alias", "--alias", "CARAT_ALIAS", kText, "", 0, 0, "",
+     "another name of the model, or * for every name; may be given several times"},
+    {kAllowHost, Group::kServer, "allow_host", "--allow-host", "CARAT_ALLOW_HOST", kText, "", 0, 0, "",
+     "host name by which the server may be called, besides localhost and IP addresses; * for any"},
+    {kAllowOrigin, Group::kServer, "allow_origin", "--allow-origin", "CARAT_ALLOW_ORIGIN", kText, "", 0, 0, "",
+     "origin whose pages may use the server, such as https://chat.example; * for any"},
+    {kParallel, Group::kServer, "parallel", "--parallel", "CARAT_PARALLEL", kInteger, "4", 1, 1024, "",
+     "conversations of full length that the KV cache has room for; of shorter ones, more"},
+    {kMaxQueue, Group::kServer, "max_queue", "--max-queue", "CARAT_MAX_QUEUE", kInteger, "256", 1, 65536, "",
+     "requests that may wait; more are answered 503"},
+    {kPanAndScan, Group::kServer, "pan_and_scan", "--pan-and-scan", "CARAT_PAN_AND_SCAN", kSwitch, "false", 0, 0,
+     "", "show long images as a row of crops too, where a request does not say"},
+    {kDrainSeconds, Group::kServer, "drain_seconds", "--drain-seconds", "CARAT_DRAIN_SECONDS", kInteger, "30", 0,
+     86400, "", "on SIGTERM, how long requests that run may go on"},
+    {kTlsCertificate, Group::kServer, "tls_certificate", "--tls-certificate", "CARAT_TLS_CERTIFICATE", kText, "",
+     0, 0, "", "PEM file with the certificate chain; with --tls-key: speak HTTPS"},
+    {kTlsKey, Group::kServer, "tls_key", "--tls-key", "CARAT_TLS_KEY", kText, "", 0, 0, "",
+     "PEM file with the certificate's key"},
+    {kLogJson, Group::kServer, "log_json", "--log-json", "CARAT_LOG_JSON", kSwitch, "false", 0, 0, "",
+     "log requests as one JSON object a line"},
 }};
 // clang-format on
 
@@ -78,5 +104,7 @@ static_assert([] {
 std::span<const SettingInfo> settings_table() { return kTable; }
 
 const SettingInfo& info(Setting setting) { return kTable[static_cast<std::size_t>(setting)]; }
+
+bool is_list(Setting setting) { return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin; }
 
 }  // namespace carat::config

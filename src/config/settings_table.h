@@ -34,8 +34,21 @@ enum class Setting : std::uint8_t {
   kOllamaRegistry,
   kPeers,
   kData,
+  kHost,
+  kPort,
+  kApiKeyFile,
+  kAlias,
+  kAllowHost,
+  kAllowOrigin,
+  kParallel,
+  kMaxQueue,
+  kPanAndScan,
+  kDrainSeconds,
+  kTlsCertificate,
+  kTlsKey,
+  kLogJson,
 };
-inline constexpr std::size_t kSettingCount = 25;
+inline constexpr std::size_t kSettingCount = 38;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 
@@ -46,6 +59,7 @@ enum class SettingGroup : std::uint8_t {
   kContext,      // where that cache has a length of the user's choice
   kPrompt,       // where a prompt is rendered from messages
   kSampling,     // where text is generated
+  kServer,       // where requests are served
   kEnvironment,  // nowhere: environment variable or file only
 };
 
@@ -66,5 +80,8 @@ struct SettingInfo {
 
 std::span<const SettingInfo> settings_table();
 const SettingInfo& info(Setting setting);
+
+// A text that is a list: its items have commas between them, and its flag may be given several times.
+bool is_list(Setting setting);
 
 }  // namespace carat::config

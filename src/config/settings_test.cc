@@ -54,6 +54,14 @@ TEST(Settings, DefaultsNeedNoSource) {
   EXPECT_EQ(settings.entry(Setting::kTopP).where, "default");
 }
 
+TEST(Settings, ListsHaveCommasBetweenTheirItems) {
+  Sources sources;
+  sources.flags = {{Setting::kAlias, "a,b c,,d,"}};
+  const Settings settings = resolved(sources);
+  EXPECT_EQ(settings.list(Setting::kAlias), (std::vector<std::string>{"a", "b c", "d"}));
+  EXPECT_TRUE(settings.list(Setting::kAllowHost).empty());
+}
+
 TEST(Settings, FlagsWinOverEnvironmentOverFileOverDefaults) {
   Sources sources = file("seed = 1\n");
   EXPECT_EQ(resolved(sources).integer(Setting::kSeed), 1);

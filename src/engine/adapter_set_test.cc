@@ -13,8 +13,9 @@
 #include "backend/reference/reference_backend.h"
 #include "base/clock.h"
 #include "base/test_fixture.h"
-#include "engine/generator.h"
+#include "engine/engine.h"
 #include "engine/load_model.h"
+#include "engine/local_engine.h"
 #include "formats/test_files.h"
 #include "model/test_tiny_adapter.h"
 
@@ -39,17 +40,17 @@ class AdapterSetTest : public testing::Test {
     return model_->adapters.add(file_of(adapter), adapter.base, *model_->backend).value();
   }
 
-  std::unique_ptr<Generator> make_generator() const {
-    return Generator::create(*model_, {.context_length = 200, .kv_type = tensor::KvType::kF32}, clock_)
+  std::unique_ptr<LocalEngine> make_engine() const {
+    return LocalEngine::create(*model_, {.context_length = 200, .kv_type = tensor::KvType::kF32}, clock_)
         .value();
   }
-  static GenerationResult answer(Generator& generator, std::vector<AdapterUse> adapters) {
+  static GenerationResult answer(Engine& engine, std::vector<AdapterUse> adapters) {
     prompt::GenerationRequest request;
     request.prompt = {prompt::PlainText{"the hen is in the inn and the other one is not there"}};
     request.sampling.seed = 3;
     request.sampling.max_tokens = 20;
     request.adapters = std::move(adapters);
-    auto result = generator.generate(request, [](const Event&) {}, {});
+    auto result = generate(engine, request, [](const Event&) {}, {});
     EXPECT_TRUE(result) << result.error().message;
     return result.value_or(GenerationResult());
   }
@@ -93,37 +94,37 @@ TEST_F(AdapterSetTest, AnAnswerComesFromItsOwnAdaptersWhateverIsCached) {
   const std::string one = add(0.5F);
   const std::string two = add(0.25F);
   const std::vector<std::vector<AdapterUse>> uses = {
-      {}, {{one, 1.0F}}, {{one, 0.5F}}, {{two, 1.0F}}, {{one, 1.0F}, {two, 1.0F}}, {}};
-  const auto generator = make_generator();
+      {}, {{one, 1.0F}}, {{one, 0.5F}}, {{two, 1.0F}}, {{one, 1.0F}, {two, 1.0F}}};
+  const auto engine = make_engine();
   for (std::size_t i = 0; i < uses.size(); ++i) {
-    const GenerationResult fresh = answer(*make_generator(), uses[i]);
-    const GenerationResult first = answer(*generator, uses[i]);
+    const GenerationResult fresh = answer(*make_engine(), uses[i]);
+    const GenerationResult first = answer(*engine, uses[i]);
     EXPECT_EQ(first.ids, fresh.ids) << i;
     EXPECT_EQ(first.usage.cached_tokens, 0U) << i;  // the keys of other adapters are of no use
-    const GenerationResult again = answer(*generator, uses[i]);
+    const GenerationResult again = answer(*engine, uses[i]);
     EXPECT_EQ(again.ids, fresh.ids) << i;
     EXPECT_EQ(again.usage.cached_tokens, again.usage.prompt_tokens - 1) << i;
   }
-  EXPECT_NE(answer(*make_generator(), uses[1]).ids, answer(*make_generator(), {}).ids);
+  EXPECT_NE(answer(*make_engine(), uses[1]).ids, answer(*make_engine(), {}).ids);
 }
 
 TEST_F(AdapterSetTest, AnAdapterOfWeightZeroIsThePlainModel) {
   const std::string one = add(0.5F);
-  const auto generator = make_generator();
-  const GenerationResult plain = answer(*generator, {});
-  const GenerationResult zero = answer(*generator, {{one, 0.0F}});
+  const auto engine = make_engine();
+  const GenerationResult plain = answer(*engine, {});
+  const GenerationResult zero = answer(*engine, {{one, 0.0F}});
   EXPECT_EQ(zero.ids, plain.ids);
   EXPECT_GT(zero.usage.cached_tokens, 0U);
 }
 
 TEST_F(AdapterSetTest, ARefusedRequestLeavesTheCacheAsItIs) {
-  const auto generator = make_generator();
-  answer(*generator, {});
+  const auto engine = make_engine();
+  answer(*engine, {});
   prompt::GenerationRequest request;
   request.prompt = {prompt::PlainText{"the"}};
   request.adapters = {{"abc"}};
-  EXPECT_TRUE(is_error(generator->generate(request, [](const Event&) {}, {}), ErrorKind::kUsage, {"abc"}));
-  EXPECT_GT(answer(*generator, {}).usage.cached_tokens, 0U);
+  EXPECT_TRUE(is_error(generate(*engine, request, [](const Event&) {}, {}), ErrorKind::kUsage, {"abc"}));
+  EXPECT_GT(answer(*engine, {}).usage.cached_tokens, 0U);
 }
 
 TEST_F(AdapterSetTest, AdaptersAreLoadedWithTheirModel) {

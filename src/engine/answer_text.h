@@ -26,7 +26,8 @@ class AnswerText {
   std::string finish();
 
   bool stopped() const { return matcher_.stopped(); }
-  const std::string& shown() const { return shown_; }  // all that was returned
+  const std::string& stop_string() const { return matcher_.stop_string(); }  // where it stopped
+  const std::string& shown() const { return shown_; }                        // all that was returned
 
   // After the end: the ids added, without those that only spell the stop string. Where it begins inside a
   // token, the part before it is encoded anew, so that the ids give the shown text again.

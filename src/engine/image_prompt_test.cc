@@ -6,7 +6,8 @@
 
 #include "backend/reference/reference_backend.h"
 #include "base/test_fixture.h"
-#include "engine/generator.h"
+#include "engine/local_engine.h"
+#include "engine/test_requests.h"
 #include "formats/test_files.h"
 
 namespace carat::engine {
@@ -26,11 +27,6 @@ LoadedModel& seeing_model() {
   return *model;
 }
 
-class StillClock final : public Clock {
- public:
-  std::chrono::nanoseconds now() const override { return {}; }
-};
-
 Image picture(std::uint8_t shade, std::size_t width = 30, std::size_t height = 20) {
   RgbImage pixels{.width = width, .height = height, .pixels = std::vector<std::uint8_t>(3 * width * height)};
   for (std::size_t i = 0; i < pixels.pixels.size(); ++i) {
@@ -39,7 +35,7 @@ Image picture(std::uint8_t shade, std::size_t width = 30, std::size_t height = 2
   return {prompt::make_picture(std::move(pixels)), false};
 }
 
-GenerationRequest ask(std::vector<prompt::Piece> pieces) {
+GenerationRequest ask_to_see(std::vector<prompt::Piece> pieces) {
   GenerationRequest request{.prompt = std::move(pieces), .sampling = {}};
   request.sampling.temperature = 0;
   request.sampling.max_tokens = 12;
@@ -54,109 +50,146 @@ class ImagePromptTest : public testing::Test {
     std::size_t looks = 0;  // views that were read
   };
 
-  std::unique_ptr<Generator> make(std::size_t chunk = 512, const ImageCacheOptions& cache = {}) const {
-    GeneratorOptions options;
+  std::unique_ptr<LocalEngine> make(std::size_t chunk = 512, const ImageCacheOptions& cache = {}) const {
+    LocalEngineOptions options;
     options.context_length = 300;
     options.prefill_chunk = chunk;
     options.kv_type = tensor::KvType::kF32;
     options.image_cache = cache;
-    return Generator::create(seeing_model(), options, clock_).value();
+    return LocalEngine::create(seeing_model(), options, clock_).value();
   }
-  static Answer answer(Generator& generator, const GenerationRequest& request) {
+  static Answer answer(LocalEngine& engine, const GenerationRequest& request) {
     Answer out;
     const auto sink = [&](const Event& event) {
       if (const auto* look = std::get_if<ImageProgress>(&event)) out.looks = look->total;
     };
-    auto result = generator.generate(request, sink, {});
+    auto result = generate(engine, request, sink, {});
     EXPECT_TRUE(result) << result.error().message;
     out.result = *std::move(result);
     return out;
   }
 
-  StillClock clock_;
+  ManualClock clock_;
 };
 
 TEST_F(ImagePromptTest, AnswersDependOnThePictureAndNotOnTheChunks) {
-  const GenerationRequest request = ask({PlainText{"the user\n"}, picture(1), PlainText{"is it a the?"}});
+  const GenerationRequest request =
+      ask_to_see({PlainText{"the user\n"}, picture(1), PlainText{"is it a the?"}});
   const auto expected = answer(*make(), request).result;
   EXPECT_EQ(expected.ids.size(), 12U);
   for (const std::size_t chunk : {1, 5, 17}) {
     EXPECT_EQ(answer(*make(chunk), request).result.ids, expected.ids) << "chunks of " << chunk;
   }
   const auto other =
-      answer(*make(), ask({PlainText{"the user\n"}, picture(90), PlainText{"is it a the?"}})).result;
+      answer(*make(), ask_to_see({PlainText{"the user\n"}, picture(90), PlainText{"is it a the?"}})).result;
   EXPECT_NE(other.ids, expected.ids);
   EXPECT_EQ(other.usage.prompt_tokens, expected.usage.prompt_tokens);
 }
 
 TEST_F(ImagePromptTest, ASecondQuestionAboutAnImageFindsItInTheCache) {
-  const auto generator = make();
-  const auto first = answer(*generator, ask({picture(1), PlainText{"what is it?"}}));
+  const auto engine = make();
+  const auto first = answer(*engine, ask_to_see({picture(1), PlainText{"what is it?"}}));
   EXPECT_EQ(first.looks, 1U);
   const std::vector<prompt::Piece> next = {picture(1), PlainText{"what is it?"}, TokenIds{first.result.ids},
                                            PlainText{" and the end?"}};
-  const auto second = answer(*generator, ask(next));
+  const auto second = answer(*engine, ask_to_see(next));
   EXPECT_EQ(second.looks, 0U);
   EXPECT_EQ(second.result.usage.cached_tokens, first.result.usage.prompt_tokens + 11);
-  EXPECT_EQ(second.result.ids, answer(*make(), ask(next)).result.ids);
+  EXPECT_EQ(second.result.ids, answer(*make(), ask_to_see(next)).result.ids);
 }
 
 TEST_F(ImagePromptTest, AnotherPictureAtTheSamePlaceIsReadAnew) {
-  const auto generator = make();
+  const auto engine = make();
   const auto prompt_of = [](const Image& image) {
-    return ask({PlainText{"in the end "}, image, PlainText{"what?"}});
+    return ask_to_see({PlainText{"in the end "}, image, PlainText{"what?"}});
   };
-  const auto first = answer(*generator, prompt_of(picture(1)));
-  const auto second = answer(*generator, prompt_of(picture(50)));
+  const auto first = answer(*engine, prompt_of(picture(1)));
+  const auto second = answer(*engine, prompt_of(picture(50)));
   EXPECT_EQ(second.looks, 1U);
   EXPECT_EQ(second.result.ids, answer(*make(), prompt_of(picture(50))).result.ids);
   EXPECT_LT(second.result.usage.cached_tokens, first.result.usage.prompt_tokens - 16);
   EXPECT_GT(second.result.usage.cached_tokens, 0U);
   // The soft tokens of the first are still in memory: read_images asks for them, the tower is not run.
-  EXPECT_EQ(answer(*generator, prompt_of(picture(1))).result.ids, first.result.ids);
+  EXPECT_EQ(answer(*engine, prompt_of(picture(1))).result.ids, first.result.ids);
 }
 
 TEST_F(ImagePromptTest, PixelsOfPlaceholdersAreNotMistakenForText) {
-  const auto generator = make();
-  const auto first = answer(*generator, ask({picture(1), PlainText{"he"}}));
+  const auto engine = make();
+  const auto first = answer(*engine, ask_to_see({picture(1), PlainText{"he"}}));
   // The same ids as text: sixteen times <pad>.
   std::vector<prompt::Piece> as_text = {PlainText{"\n\n"}, Markup{"<start_of_image>"},
                                         TokenIds{std::vector<TokenId>(16, 0)}, Markup{"<end_of_image>"},
                                         PlainText{"\n\nhe"}};
-  const auto second = answer(*generator, ask(as_text));
+  const auto second = answer(*engine, ask_to_see(as_text));
   EXPECT_EQ(second.result.usage.prompt_tokens, first.result.usage.prompt_tokens);
   EXPECT_EQ(second.result.usage.cached_tokens, 3U);  // BOS, newlines, start of image
-  EXPECT_EQ(second.result.ids, answer(*make(), ask(as_text)).result.ids);
+  EXPECT_EQ(second.result.ids, answer(*make(), ask_to_see(as_text)).result.ids);
 }
 
 TEST_F(ImagePromptTest, CropsAreViewsOfTheirOwn) {
   Image wide = picture(3, 600, 270);
-  const auto plain = answer(*make(), ask({wide, PlainText{"?"}}));
+  const auto plain = answer(*make(), ask_to_see({wide, PlainText{"?"}}));
   wide.pan_and_scan = true;
-  const auto cropped = answer(*make(), ask({wide, PlainText{"?"}}));
+  const auto cropped = answer(*make(), ask_to_see({wide, PlainText{"?"}}));
   EXPECT_EQ(plain.looks, 1U);
   EXPECT_EQ(cropped.looks, 3U);
 }
 
-TEST_F(ImagePromptTest, StoppingWhileLookingLeavesTheGeneratorUsable) {
-  const auto generator = make();
-  const GenerationRequest request = ask({picture(1), PlainText{"what?"}});
+TEST_F(ImagePromptTest, StoppingWhileLookingLeavesTheEngineUsable) {
+  const auto engine = make();
+  const GenerationRequest request = ask_to_see({picture(1), picture(2), PlainText{"what?"}});
   std::stop_source stop;
-  const auto sink = [&](const Event& event) {
+  std::size_t running = 1;
+  const auto stopped = std::make_shared<Recorder>([&](const Event& event) {
     if (std::holds_alternative<ImageProgress>(event)) stop.request_stop();
+    if (std::holds_alternative<PrefillProgress>(event)) running = 2;  // it went on
+  });
+  ASSERT_TRUE(engine->submit(request, stopped, stop.get_token()));
+  EXPECT_EQ(stopped->result().finish, FinishReason::kInterrupted);
+  EXPECT_EQ(running, 1U);
+  EXPECT_EQ(engine->status().running, 0U);
+  EXPECT_EQ(engine->status().steps, 0U);
+  EXPECT_EQ(answer(*engine, request).result.ids, answer(*make(), request).result.ids);
+}
+
+// Two look at pictures while a third one decodes: a view at a time, and what comes out is the same.
+TEST_F(ImagePromptTest, OthersGoOnWhileImagesAreLookedAt) {
+  const GenerationRequest first = ask_to_see({picture(1), picture(2), picture(3), PlainText{"what?"}});
+  const GenerationRequest second = ask_to_see({picture(4), picture(5), PlainText{"what is it?"}});
+  GenerationRequest text = ask_to_see({PlainText{"in the end"}});
+  text.owner = "reader";
+  const auto engine = make();
+  std::string order;  // of events, written on the engine's thread
+  const auto note = [&order](char look, char token) {
+    return std::make_shared<Recorder>([&order, look, token](const Event& event) {
+      if (std::holds_alternative<ImageProgress>(event)) order += look;
+      if (std::holds_alternative<TokenEvent>(event)) order += token;
+    });
   };
-  const auto stopped = generator->generate(request, sink, stop.get_token());
-  ASSERT_TRUE(stopped) << stopped.error().message;
-  EXPECT_EQ(stopped->finish, FinishReason::kInterrupted);
-  EXPECT_EQ(answer(*generator, request).result.ids, answer(*make(), request).result.ids);
+  const auto a = note('a', 'A');
+  const auto b = note('b', 'B');
+  const auto c = note('c', 'C');
+  {
+    const Gate gate(*engine);
+    ASSERT_TRUE(engine->submit(first, a, {}));
+    ASSERT_TRUE(engine->submit(second, b, {}));
+    ASSERT_TRUE(engine->submit(text, c, {}));
+  }
+  for (const auto& recorder : {a, b, c}) recorder->outcome();
+  EXPECT_EQ(a->result().ids, answer(*make(), first).result.ids);
+  EXPECT_EQ(b->result().ids, answer(*make(), second).result.ids);
+  EXPECT_EQ(c->result().ids, answer(*make(), text).result.ids);
+  const std::string beginning = order.substr(0, order.find('A'));
+  EXPECT_EQ(order.find("aa"), order.find_last_of('a') - 1) << order;  // only the last view and "all done"
+  EXPECT_GE(std::ranges::count(beginning, 'C'), 3) << order;
 }
 
 TEST_F(ImagePromptTest, ModelsWithoutATowerSayWhichModelsSee) {
   const auto blind =
       load_model(test_fixture("tiny_models/chat"), backend::make_reference_backend(), {}, {}).value();
-  const auto generator = Generator::create(*blind, {.context_length = 100}, clock_).value();
-  EXPECT_TRUE(is_error(generator->generate(ask({picture(1)}), [](const Event&) {}, {}), ErrorKind::kUsage,
-                       {"chat", "text-only", "4B, 12B and 27B", "mmproj"}));
+  const auto engine = LocalEngine::create(*blind, {.context_length = 100}, clock_).value();
+  EXPECT_TRUE(is_error(generate(*engine, ask_to_see({picture(1)}), [](const Event&) {}, {}),
+                       ErrorKind::kUsage, {"chat", "text-only", "4B, 12B and 27B", "mmproj"}));
 }
 
 class SoftTokenFilesTest : public testing::Test {

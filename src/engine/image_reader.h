@@ -33,7 +33,7 @@ class ImageReader {
   // Views beside that of the whole image.
   static std::size_t crops(const prompt::Image& image);
 
-  // Stands for the soft tokens of a view: equal keys, equal tokens.
+  // Stands for the soft tokens of a view: equal keys, equal tokens. Any thread may ask.
   Result<Sha256Digest> key(const prompt::Image& image, std::size_t view);
 
   // [tokens, d_model]; errors are those of the tower, kInterrupted among them.

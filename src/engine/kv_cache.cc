@@ -1,6 +1,8 @@
 #include "engine/kv_cache.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/checked_math.h"
@@ -48,6 +50,10 @@ Result<std::byte*> BlockPool::acquire() {
 
 void BlockPool::release(std::byte* block) {
   CARAT_CHECK(block != nullptr && in_use_ > 0);
+  if (const auto shared = extra_owners_.find(block); shared != extra_owners_.end()) {
+    if (--shared->second == 0) extra_owners_.erase(shared);
+    return;
+  }
   free_.push_back(block);
   --in_use_;
 }
@@ -58,10 +64,27 @@ std::size_t KvPool::bytes_in_use() const {
 
 KvSequence::~KvSequence() { release_blocks_from(0); }
 
+void KvSequence::share_prefix(const KvSequence& source, std::size_t length) {
+  CARAT_CHECK(&pool_ == &source.pool_ && global_blocks_.empty() && source.can_truncate(length));
+  const auto share = [blocks = blocks_for(length)](BlockPool& pool, const std::vector<std::byte*>& from,
+                                                   std::vector<std::byte*>& to) {
+    to.assign(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(blocks));
+    for (std::byte* block : to) {
+      if (block != nullptr) pool.share(block);
+    }
+  };
+  share(pool_.global(), source.global_blocks_, global_blocks_);
+  share(pool_.local(), source.local_blocks_, local_blocks_);
+  first_local_block_ = std::min(source.first_local_block_, local_blocks_.size());
+  length_ = length;
+}
+
 Result<> KvSequence::prepare(std::size_t rows) {
   free_unseen_local_blocks();
   const std::size_t blocks = blocks_for(length_ + rows);
-  auto made = extend(pool_.global(), global_blocks_, blocks);
+  auto made = own_tail(pool_.global(), global_blocks_);
+  if (made) made = own_tail(pool_.local(), local_blocks_);
+  if (made) made = extend(pool_.global(), global_blocks_, blocks);
   if (made) made = extend(pool_.local(), local_blocks_, blocks);
   if (!made) release_blocks_from(blocks_for(length_));
   return made;
@@ -104,6 +127,17 @@ void KvSequence::release_blocks_from(std::size_t first_block) {
   shrink(pool_.global(), global_blocks_);
   shrink(pool_.local(), local_blocks_);
   first_local_block_ = std::min(first_local_block_, first_block);
+}
+
+// Positions from length() on are about to be written, the first of them perhaps into a block that others
+// read.
+Result<> KvSequence::own_tail(BlockPool& pool, std::vector<std::byte*>& table) {
+  const std::size_t tail = length_ / kKvBlockTokens;
+  if (tail >= table.size() || table[tail] == nullptr || !pool.is_shared(table[tail])) return {};
+  CARAT_TRY(std::byte * copy, pool.acquire());
+  std::memcpy(copy, table[tail], pool.block_bytes());
+  pool.release(std::exchange(table[tail], copy));
+  return {};
 }
 
 Result<> KvSequence::extend(BlockPool& pool, std::vector<std::byte*>& table, std::size_t blocks) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <unordered_map>
 #include <vector>
 
 #include "base/huge_buffer.h"
@@ -20,7 +21,10 @@ class BlockPool {
 
   // kDoesNotFit when all are in use, or the system refuses memory for a slab.
   Result<std::byte*> acquire();
+  // One more owner of a block in use; it is free once each of them has released it.
+  void share(std::byte* block) { ++extra_owners_[block]; }
   void release(std::byte* block);
+  bool is_shared(std::byte* block) const { return extra_owners_.contains(block); }
 
   std::size_t block_bytes() const { return block_bytes_; }
   std::size_t capacity() const { return capacity_; }
@@ -35,6 +39,7 @@ class BlockPool {
   std::size_t carved_ = 0;        // blocks in slabs, free or not
   std::vector<std::byte*> free_;  // last freed, first reused: its pages are there already
   std::vector<HugeBuffer> slabs_;
+  std::unordered_map<std::byte*, std::size_t> extra_owners_;  // of blocks with more than one
 };
 
 // The blocks that the sequences of one model share. Not thread-safe.
@@ -62,13 +67,18 @@ class KvPool {
 //
 //   prepare(rows); model.forward(rows at length() ...); advance(rows);
 //
-// A step that failed is not advanced over and may be prepared anew.
+// A step that failed is not advanced over and may be prepared anew. Sequences with the same beginning may
+// share its blocks: who writes to a block that has other owners gets a copy of its own first.
 class KvSequence {
  public:
   KvSequence(KvPool& pool, std::size_t rollback_tokens) : pool_(pool), rollback_tokens_(rollback_tokens) {}
   ~KvSequence();
   KvSequence(const KvSequence&) = delete;
   KvSequence& operator=(const KvSequence&) = delete;
+
+  // Makes this sequence, which is empty, hold the first `length` positions of another one of the same pool,
+  // which could be truncated to them. Copies nothing.
+  void share_prefix(const KvSequence& source, std::size_t length);
 
   // Frees local blocks that can no longer be seen and makes blocks for positions [length(), length() + rows).
   // kDoesNotFit when the pool has none left; the sequence is then as it was.
@@ -91,6 +101,7 @@ class KvSequence {
  private:
   void free_unseen_local_blocks();
   void release_blocks_from(std::size_t first_block);
+  Result<> own_tail(BlockPool& pool, std::vector<std::byte*>& table);
   Result<> extend(BlockPool& pool, std::vector<std::byte*>& table, std::size_t blocks);
 
   KvPool& pool_;

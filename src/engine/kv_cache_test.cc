@@ -205,6 +205,66 @@ TEST(KvSequence, SequencesShareAPoolWithoutSharingBlocks) {
   EXPECT_EQ(pool.global().in_use(), 9U);
 }
 
+// Whoever writes to a block that others read gets a copy first, whatever is truncated and shared in which
+// order.
+TEST(KvSequence, WhoSharesAPrefixNeverSeesWhatOthersWrite) {
+  const model::KvGeometry geometry = mixed_geometry(/*window=*/70);
+  KvPool pool(geometry, {.global_blocks = 60, .local_blocks = 60});
+  const auto write = [](KvSequence& sequence, std::vector<int>& expected, std::size_t rows, int mark) {
+    const std::size_t begin = sequence.length();
+    ASSERT_TRUE(sequence.prepare(rows));
+    for (std::size_t p = begin; p < begin + rows; ++p) {
+      for (const auto& blocks : {sequence.view().global_blocks, sequence.view().local_blocks})
+        std::memcpy(blocks[p / kKvBlockTokens] + p % kKvBlockTokens * sizeof(mark), &mark, sizeof(mark));
+      expected.push_back(mark);
+    }
+    sequence.advance(rows);
+  };
+  const auto check = [](const KvSequence& sequence, const std::vector<int>& expected) {
+    ASSERT_EQ(sequence.length(), expected.size());
+    const std::size_t seen_from = expected.size() < 69 ? 0 : expected.size() - 69;
+    for (std::size_t p = 0; p < expected.size(); ++p) {
+      for (const auto& blocks : {sequence.view().global_blocks, sequence.view().local_blocks}) {
+        if (blocks.data() == sequence.view().local_blocks.data() && p < seen_from) continue;
+        int mark = 0;
+        std::memcpy(&mark, blocks[p / kKvBlockTokens] + p % kKvBlockTokens * sizeof(mark), sizeof(mark));
+        ASSERT_EQ(mark, expected[p]) << "position " << p;
+      }
+    }
+  };
+  struct Writing {
+    std::unique_ptr<KvSequence> sequence;
+    std::vector<int> expected;
+  };
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    std::vector<Writing> all(1);
+    all[0].sequence = std::make_unique<KvSequence>(pool, 50);
+    for (int i = 1; i < 60; ++i) {
+      Writing& chosen = all[random() % all.size()];
+      const std::size_t length = chosen.sequence->length();
+      const std::size_t target = length - random() % std::min<std::size_t>(length + 1, 40);
+      if (random() % 3 == 0 && all.size() < 6 && chosen.sequence->can_truncate(target)) {
+        Writing fork{std::make_unique<KvSequence>(pool, 50), chosen.expected};
+        fork.expected.resize(target);
+        fork.sequence->share_prefix(*chosen.sequence, target);
+        all.push_back(std::move(fork));
+      } else if (random() % 4 == 0 && chosen.sequence->can_truncate(target)) {
+        chosen.sequence->truncate(target);
+        chosen.expected.resize(target);
+      } else if (random() % 10 == 0 && all.size() > 1) {
+        all.erase(all.begin());
+      } else if (length < 400) {
+        write(*chosen.sequence, chosen.expected, 1 + random() % 30, i);
+      }
+      for (const Writing& each : all) check(*each.sequence, each.expected);
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+  EXPECT_EQ(pool.bytes_in_use(), 0U);
+}
+
 TEST(SequenceCapacity, CountsBlocks) {
   const model::KvGeometry geometry = mixed_geometry(/*window=*/512);
   const auto capacity = [&](std::size_t context, std::size_t rows, std::size_t rollback) {

@@ -30,7 +30,7 @@ Error sees_nothing(std::string_view model, std::string_view remark) {
 }
 
 Result<PromptTokens> encode_prompt(std::span<const prompt::Piece> pieces, const LoadedModel& model,
-                                   ImageReader* images) {
+                                   ImageReader* images, bool one_bos) {
   const std::vector<Image> pictures = images_of(pieces);
   prompt::ImageForm form;
   if (!pictures.empty()) {
@@ -40,7 +40,7 @@ Result<PromptTokens> encode_prompt(std::span<const prompt::Piece> pieces, const 
   }
   prompt::EncodedPrompt encoded = prompt::encode(pieces, *model.tokenizer, form);
   std::ptrdiff_t shift = 0;
-  if (const auto bos = model.tokenizer->bos()) {
+  if (const auto bos = model.tokenizer->bos(); bos && one_bos) {
     const auto text = std::ranges::find_if(encoded.ids, [&bos](TokenId id) { return id != *bos; });
     shift = 1 - (text - encoded.ids.begin());
     encoded.ids.erase(encoded.ids.begin(), text);

@@ -38,11 +38,11 @@ struct PromptTokens {
 // a projector file beside it was not taken; else empty.
 Error sees_nothing(std::string_view model, std::string_view remark);
 
-// Encodes a prompt, which starts with exactly one BOS whether its pieces bring one or not. kUsage for ids
-// that the model does not have, for an empty prompt, and for images where `images` is null, since the model
-// has no tower: the message says which models see.
+// Encodes a prompt. With `one_bos` it starts with exactly one BOS whether its pieces bring one or not. kUsage
+// for ids that the model does not have, for an empty prompt, and for images where `images` is null, since the
+// model has no tower: the message says which models see. Any thread may call it.
 Result<PromptTokens> encode_prompt(std::span<const prompt::Piece> pieces, const LoadedModel& model,
-                                   ImageReader* images);
+                                   ImageReader* images, bool one_bos = true);
 
 // Reads the images of spans that end after position `from`. `progress` is called with the number of views
 // done and their total before each and after the last. Errors are those of ImageReader::read.

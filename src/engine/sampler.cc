@@ -50,7 +50,7 @@ Result<Choice> Sampler::choose(std::span<const float> logits, std::size_t positi
   CARAT_TRY(const TokenId token, choose_gathered(position));
   if (logprobs) {
     const auto logit = static_cast<double>(logits[static_cast<std::size_t>(token)]);
-    logprobs->chosen = {token, static_cast<float>(logit - logprobs->log_sum_exp)};
+    logprobs->chosen = {token, static_cast<float>(logit - logprobs->log_sum_exp), {}};
   }
   return Choice{token, std::move(logprobs)};
 }
@@ -108,7 +108,7 @@ Logprobs Sampler::describe() const {
   std::vector<Entry> top(std::min(entries_.size(), static_cast<std::size_t>(*params_.logprobs)));
   std::ranges::partial_sort_copy(entries_, top, ranks_before);
   for (const Entry& entry : top) {
-    logprobs.top.push_back({entry.token, static_cast<float>(entry.logit - logprobs.log_sum_exp)});
+    logprobs.top.push_back({entry.token, static_cast<float>(entry.logit - logprobs.log_sum_exp), {}});
   }
   return logprobs;
 }

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/token_id.h"
+#include "engine/logprobs.h"
 #include "engine/token_mask.h"
 #include "model/batch.h"
 #include "prompt/sampling_params.h"
@@ -29,19 +30,6 @@ class TokenHistory {
 
  private:
   std::unordered_map<TokenId, Uses> uses_;
-};
-
-struct TokenLogprob {
-  TokenId token = 0;
-  float logprob = 0.0F;  // natural logarithm
-};
-
-// The model's own distribution at one position, before bias, penalties and temperature: the soft-max of the
-// logits over all tokens that the mask allows.
-struct Logprobs {
-  TokenLogprob chosen;
-  std::vector<TokenLogprob> top;  // the most likely, best first, ties to the lower id
-  double log_sum_exp = 0.0;       // of those logits: logprob = logit - log_sum_exp
 };
 
 struct Choice {
@@ -79,6 +67,7 @@ class Sampler {
   Result<> gather(TokenId token, float logit);
   void adjust(const TokenHistory& history);
   Entry* find(TokenId token);
+  // The soft-max over all tokens that the mask allows.
   Logprobs describe() const;
   Result<TokenId> choose_gathered(std::size_t position);
   void weigh();

@@ -41,6 +41,7 @@ std::string StopMatcher::add(std::string_view text) {
     if (found_end < end || (found_end == end && found < begin)) {
       begin = found;
       end = found_end;
+      stop_string_ = stop;
     }
   }
   if (!stopped_) begin = held_.size() - partial_match(held_, stops_);

@@ -22,10 +22,12 @@ class StopMatcher {
   std::string finish();
 
   bool stopped() const { return stopped_; }
+  const std::string& stop_string() const { return stop_string_; }  // the one that was found
 
  private:
   std::vector<std::string> stops_;
   std::string held_;
+  std::string stop_string_;
   bool stopped_ = false;
 };
 

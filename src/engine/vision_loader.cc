@@ -23,6 +23,7 @@ Result<model::VisionTower*> VisionLoader::tower(const std::stop_token& stop) {
 }
 
 Result<Sha256Digest> VisionLoader::fingerprint() {
+  const std::scoped_lock lock(fingerprint_mutex_);
   if (fingerprint_) return *fingerprint_;
   const model::VisionTensors& tensors = *checkpoint_.vision();
   const model::VisionConfig& config = tensors.config();
@@ -42,7 +43,7 @@ Result<Sha256Digest> VisionLoader::fingerprint() {
       hash.update(sample);
     }
   }
-  fingerprint_ = std::make_unique<Sha256Digest>(hash.finish());
+  fingerprint_ = hash.finish();
   return *fingerprint_;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -25,7 +27,7 @@ class VisionLoader {
   Result<model::VisionTower*> tower(const std::stop_token& stop);
 
   // Tells towers apart whose soft tokens differ: a digest of configuration, precision and samples of every
-  // tensor. Errors are those of reading the file.
+  // tensor. Errors are those of reading the file. Any thread may ask.
   Result<Sha256Digest> fingerprint();
 
   // Memory held by packed weights; 0 before the first image.
@@ -36,7 +38,8 @@ class VisionLoader {
   backend::Backend& backend_;
   model::VisionPrecision precision_;
   std::unique_ptr<model::VisionTower> tower_;
-  std::unique_ptr<Sha256Digest> fingerprint_;
+  std::mutex fingerprint_mutex_;
+  std::optional<Sha256Digest> fingerprint_;
 };
 
 }  // namespace carat::engine

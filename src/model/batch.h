@@ -58,11 +58,19 @@ struct Candidate {
   float logit = 0.0F;
 };
 
+// A row whose residual stream stopped being finite in a layer. What it yielded, and its keys and values, are
+// of no use; other sequences' rows are unharmed.
+struct BadRow {
+  std::size_t row = 0;    // index into Batch::rows
+  std::size_t layer = 0;  // the first
+};
+
 // What the rows yielded, in the order of the rows that asked.
 struct BatchOutput {
   std::size_t candidate_count = 1;
   std::vector<std::vector<Candidate>> candidates;  // best first, ties to the lower id
   std::vector<std::vector<float>> logits;          // [vocabulary]
+  std::vector<BadRow> bad_rows;                    // each row once, none as a rule
 };
 
 }  // namespace carat::model

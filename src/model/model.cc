@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "model/top_candidates.h"
@@ -30,6 +33,25 @@ Result<std::uint64_t> total_bytes(const Checkpoint& checkpoint) {
 Result<> check_running(const std::stop_token& stop) {
   if (stop.stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
   return {};
+}
+
+// An exponent of all ones is infinity or NaN. Counting in integers is vectorized where looking for the first
+// is not: some thousandths of a step.
+bool is_finite(std::span<const float> values) {
+  std::uint32_t bad = 0;
+  for (const float value : values) {
+    constexpr std::uint32_t kExponent = 0x7F800000;
+    bad += (std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent ? 1 : 0;
+  }
+  return bad == 0;
+}
+
+// Adds the rows of x that are no longer finite after this layer. Once bad, a row stays so.
+void note_bad_rows(tensor::ConstMatrixF32 x, std::size_t layer, std::vector<BadRow>& bad_rows) {
+  for (std::size_t row = 0; row < x.rows(); ++row) {
+    if (is_finite(x.row(row)) || std::ranges::find(bad_rows, row, &BadRow::row) != bad_rows.end()) continue;
+    bad_rows.push_back({row, layer});
+  }
 }
 
 }  // namespace
@@ -76,13 +98,15 @@ std::size_t Model::embedding_bytes() const { return embedding_->bytes(); }
 Result<> Model::forward(const Batch& batch, const std::stop_token& stop, BatchOutput& output) {
   output.candidates.clear();
   output.logits.clear();
+  output.bad_rows.clear();
   if (batch.rows.empty()) return {};
   rows_.prepare(batch);
   const tensor::MatrixF32 x = residual_.resized(batch.rows.size(), config_.d_model);
   embed(batch, x);
-  for (const DecoderBlock& block : blocks_) {
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     CARAT_TRY_VOID(check_running(stop));
-    block.forward(backend_, batch, rows_, scratch_, x);
+    blocks_[layer].forward(backend_, batch, rows_, scratch_, x);
+    note_bad_rows(x, layer, output.bad_rows);
   }
   return read_out(batch, x, stop, output);
 }

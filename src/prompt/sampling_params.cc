@@ -66,9 +66,6 @@ Result<> validate(const SamplingParams& params, std::size_t vocabulary_size) {
   };
   for (const Range& range : ranges) CARAT_TRY_VOID(check(range));
   if (params.top_k < 0) return fail(ErrorKind::kUsage, "top_k must be 0 or more, found {}", params.top_k);
-  if (params.max_tokens && *params.max_tokens == 0) {
-    return fail(ErrorKind::kUsage, "max_tokens must be 1 or more, found 0");
-  }
   if (params.logprobs && (*params.logprobs < 0 || *params.logprobs > SamplingParams::kMaxLogprobs)) {
     return fail(ErrorKind::kUsage, "logprobs must be between 0 and {}, found {}",
                 SamplingParams::kMaxLogprobs, *params.logprobs);

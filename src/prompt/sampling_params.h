@@ -26,10 +26,11 @@ struct SamplingParams {
   float presence_penalty = 0.0F;    // subtracted once from tokens that are in the answer
   float frequency_penalty = 0.0F;   // subtracted once per occurrence in the answer
   std::vector<LogitBias> logit_bias;
-  std::optional<std::uint64_t> seed;        // the same seed gives the same text; none: a fresh one each time
-  std::optional<std::uint32_t> max_tokens;  // of the answer; none: up to the end of the context
-  std::vector<std::string> stop;            // the answer ends before the first of these
-  std::optional<std::int32_t> logprobs;     // report each token's log-probability and this many alternatives
+  std::optional<std::uint64_t> seed;  // the same seed gives the same text; none: a fresh one each time
+  // Of the answer; 0: the prompt is read and nothing generated; none: up to the end of the context.
+  std::optional<std::uint32_t> max_tokens;
+  std::vector<std::string> stop;         // the answer ends before the first of these
+  std::optional<std::int32_t> logprobs;  // report each token's log-probability and this many alternatives
 
   static constexpr std::size_t kMaxLogitBiases = 1024;
   static constexpr std::size_t kMaxStopStrings = 16;

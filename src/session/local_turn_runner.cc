@@ -16,7 +16,7 @@ Result<engine::GenerationResult> LocalTurnRunner::answer(std::span<const prompt:
   request.sampling = sampling;
   request.adapters = model_.default_adapters;
   for (std::string& text : chat::stop_strings(style_)) request.sampling.stop.push_back(std::move(text));
-  return generator_.generate(request, sink, stop);
+  return engine::generate(engine_, std::move(request), sink, stop);
 }
 
 bool LocalTurnRunner::ids_spell_text(const prompt::Message& message) const {

@@ -1,18 +1,18 @@
 #pragma once
 
 #include "chat/prompt_style.h"
-#include "engine/generator.h"
+#include "engine/engine.h"
 #include "engine/load_model.h"
 #include "session/turn_runner.h"
 
 namespace carat::session {
 
-// Turns of a model in this process, with the adapters that were loaded with it.
+// Turns of a model in this process, for its one user, with the adapters that were loaded with it.
 class LocalTurnRunner final : public TurnRunner {
  public:
-  // The model and the generator must outlive this object; the generator is of that model.
-  LocalTurnRunner(const engine::LoadedModel& model, engine::Generator& generator, chat::PromptStyle style)
-      : model_(model), generator_(generator), style_(style) {}
+  // The model and the engine must outlive this object; the engine is of that model.
+  LocalTurnRunner(const engine::LoadedModel& model, engine::Engine& engine, chat::PromptStyle style)
+      : model_(model), engine_(engine), style_(style) {}
 
   Result<engine::GenerationResult> answer(std::span<const prompt::Message> messages,
                                           const prompt::SamplingParams& sampling,
@@ -22,7 +22,7 @@ class LocalTurnRunner final : public TurnRunner {
 
  private:
   const engine::LoadedModel& model_;
-  engine::Generator& generator_;
+  engine::Engine& engine_;
   chat::PromptStyle style_;
 };
 

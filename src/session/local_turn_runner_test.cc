@@ -9,6 +9,7 @@
 #include "backend/reference/reference_backend.h"
 #include "base/clock.h"
 #include "base/test_fixture.h"
+#include "engine/local_engine.h"
 
 namespace carat::session {
 namespace {
@@ -23,16 +24,21 @@ class LocalTurnRunnerTest : public testing::Test {
         engine::load_model(test_fixture("tiny_models/chat"), backend::make_reference_backend(), {}, {});
     ASSERT_TRUE(loaded) << loaded.error().message;
     model_ = std::move(*loaded);
-    auto generator = engine::Generator::create(*model_, {.context_length = 500}, clock_);
-    ASSERT_TRUE(generator) << generator.error().message;
-    generator_ = std::move(*generator);
+    start_engine();
+  }
+
+  void start_engine() {
+    engine_.reset();  // one at a time uses the model
+    auto engine = engine::LocalEngine::create(*model_, {.context_length = 500}, clock_);
+    ASSERT_TRUE(engine) << engine.error().message;
+    engine_ = std::move(*engine);
   }
 
   engine::GenerationResult answer(const std::vector<Message>& messages, chat::PromptStyle style) {
     prompt::SamplingParams sampling;
     sampling.seed = 1;
     sampling.max_tokens = 5;
-    LocalTurnRunner runner(*model_, *generator_, style);
+    LocalTurnRunner runner(*model_, *engine_, style);
     auto result = runner.answer(messages, sampling, [](const engine::Event&) {}, {});
     EXPECT_TRUE(result) << result.error().message;
     return result.value_or(engine::GenerationResult());
@@ -40,13 +46,13 @@ class LocalTurnRunnerTest : public testing::Test {
 
   SteadyClock clock_;
   std::unique_ptr<engine::LoadedModel> model_;
-  std::unique_ptr<engine::Generator> generator_;
+  std::unique_ptr<engine::Engine> engine_;
 };
 
 TEST_F(LocalTurnRunnerTest, TheNextTurnFindsAllOfThisOneInTheCache) {
   for (const chat::PromptStyle style : {chat::PromptStyle::kGemma, chat::PromptStyle::kDialogue}) {
     SCOPED_TRACE(chat::name_of(style));
-    generator_->clear();
+    start_engine();
     std::vector<Message> messages = {{Role::kUser, "hello", {}}};
     const engine::GenerationResult first = answer(messages, style);
     EXPECT_EQ(first.usage.cached_tokens, 0U);
@@ -59,7 +65,7 @@ TEST_F(LocalTurnRunnerTest, TheNextTurnFindsAllOfThisOneInTheCache) {
 }
 
 TEST_F(LocalTurnRunnerTest, RolesOutOfTurnAreRefused) {
-  LocalTurnRunner runner(*model_, *generator_, chat::PromptStyle::kGemma);
+  LocalTurnRunner runner(*model_, *engine_, chat::PromptStyle::kGemma);
   const std::vector<Message> messages = {{Role::kAssistant, "hello", {}}};
   const auto result = runner.answer(messages, {}, [](const engine::Event&) {}, {});
   ASSERT_FALSE(result);
@@ -67,7 +73,7 @@ TEST_F(LocalTurnRunnerTest, RolesOutOfTurnAreRefused) {
 }
 
 TEST_F(LocalTurnRunnerTest, IdsMustSpellTheirText) {
-  const LocalTurnRunner runner(*model_, *generator_, chat::PromptStyle::kGemma);
+  const LocalTurnRunner runner(*model_, *engine_, chat::PromptStyle::kGemma);
   const std::vector<TokenId> ids = model_->tokenizer->encode("the hen", tokenizer::ControlTokens::kAsText);
   EXPECT_TRUE(runner.ids_spell_text({Role::kAssistant, "the hen", ids}));
   EXPECT_FALSE(runner.ids_spell_text({Role::kAssistant, "the pen", ids}));

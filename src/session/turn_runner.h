@@ -4,7 +4,8 @@
 #include <stop_token>
 
 #include "base/result.h"
-#include "engine/generator.h"
+#include "engine/engine.h"
+#include "engine/generation.h"
 #include "prompt/message.h"
 #include "prompt/sampling_params.h"
 
@@ -16,7 +17,7 @@ class TurnRunner {
   virtual ~TurnRunner() = default;
 
   // `messages` end with a user's. Events arrive on the calling thread; errors are those of
-  // Generator::generate. The result's ids belong into the answer's Message, so that the next turn finds this
+  // engine::generate. The result's ids belong into the answer's Message, so that the next turn finds this
   // one in the KV cache.
   virtual Result<engine::GenerationResult> answer(std::span<const prompt::Message> messages,
                                                   const prompt::SamplingParams& sampling,

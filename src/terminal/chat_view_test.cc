@@ -71,7 +71,7 @@ class ScriptedRunner final : public session::TurnRunner {
       }
       result.ids.push_back(static_cast<TokenId>(100 + prompts.size()));
       result.text += word;
-      sink(engine::TokenEvent{result.ids.back(), word, {}});
+      sink(engine::TokenEvent{result.ids.back(), word, word, {}});
     }
     result.usage.generated_tokens = result.ids.size();
     result.usage.prompt_tokens = 10;

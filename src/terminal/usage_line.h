@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "engine/generator.h"
+#include "engine/generation.h"
 
 namespace carat::terminal {
 

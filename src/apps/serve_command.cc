@@ -1,0 +1,261 @@
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "apps/commands.h"
+#include "apps/model_fingerprint.h"
+#include "apps/open_model.h"
+#include "base/text_file.h"
+#include "http/server.h"
+#include "http/systemd.h"
+#include "hub/file_names.h"
+#include "images/decoder.h"
+#include "server/access_log.h"
+#include "server/openai/routes.h"
+#include "server/operation_routes.h"
+#include "server/server_context.h"
+#include "terminal/sampling_settings.h"
+
+namespace carat::apps {
+namespace {
+
+using config::Setting;
+using config::SettingGroup;
+
+constexpr std::size_t kMostKeyFileBytes = std::size_t{1} << 20;
+
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// "2026-11-24T20:00:00Z"
+std::string utc_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  ::gmtime_r(&now, &parts);
+  char text[32] = {};
+  return std::string(text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+// Each connection takes a descriptor, and the usual soft limit of 1024 is soon reached.
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<std::shared_ptr<const server::KeyRing>> read_keys(const Runtime& runtime) {
+  const std::string path = runtime.settings.text(Setting::kApiKeyFile);
+  if (path.empty()) return nullptr;
+  CARAT_TRY(const std::string text, read_text_file(path, kMostKeyFileBytes));
+  CARAT_TRY(auto keys, server::parse_key_file(path, text));
+  return std::shared_ptr<const server::KeyRing>(std::move(keys));
+}
+
+// Whether only this machine reaches a socket that was opened for this process.
+bool is_local(int descriptor) {
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  if (address.ss_family == AF_UNIX) return true;
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return ::ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0;
+}
+
+Result<http::ServerOptions> server_options(const Runtime& runtime, bool has_keys) {
+  const config::Settings& settings = runtime.settings;
+  http::ServerOptions options;
+  options.address = settings.text(Setting::kHost);
+  options.port = static_cast<std::uint16_t>(settings.integer(Setting::kPort).value());
+  CARAT_TRY(options.activated_sockets, http::activated_sockets(variable, ::getpid()));
+  if (options.activated_sockets.empty()) CARAT_TRY_VOID(server::check_address(options.address, has_keys));
+  for (const int descriptor : options.activated_sockets) {
+    if (!is_local(descriptor)) CARAT_TRY_VOID(server::check_address("the socket that was passed", has_keys));
+  }
+  const std::string certificate = settings.text(Setting::kTlsCertificate);
+  const std::string key = settings.text(Setting::kTlsKey);
+  if (certificate.empty() != key.empty())
+    return fail(ErrorKind::kUsage, "--tls-certificate and --tls-key go together: one of them is missing");
+  if (!certificate.empty()) options.tls = http::TlsFiles{.certificate = certificate, .key = key};
+  options.refusal_body = [](unsigned status, std::string_view message, std::string_view path) {
+    return server::openai_response(server::from_transport(status, message, path));
+  };
+  return options;
+}
+
+std::string url_of(const http::ServerOptions& options, std::uint16_t port) {
+  if (!options.activated_sockets.empty()) return "the sockets that were passed";
+  if (options.address.starts_with("unix:")) return options.address;
+  const bool is_v6 = options.address.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", options.tls ? "https" : "http", is_v6 ? "[" : "", options.address,
+                     is_v6 ? "]" : "", port);
+}
+
+// The file's or folder's name without what only tells its format.
+std::string model_id(const std::filesystem::path& path) {
+  const bool is_file = path.extension() == ".gguf" || path.extension() == ".safetensors";
+  const std::string name = (is_file ? path.stem() : path.filename()).string();
+  const auto shard = hub::shard_of(name);
+  return shard ? std::string(shard->name) : name;
+}
+
+server::ImageDecoder image_decoder() {
+  return [](std::span<const std::byte> file,
+            const std::stop_token& stop) -> Result<std::shared_ptr<const prompt::Picture>> {
+    CARAT_TRY(images::DecodedImage decoded, images::Decoder().decode("the image", file, stop));
+    return prompt::make_picture(std::move(decoded.image));
+  };
+}
+
+// Everything that changes the numbers of an answer, besides the model's own files.
+std::string numeric_options(const Runtime& runtime) {
+  const config::Settings& settings = runtime.settings;
+  return fmt::format("{} {} {} {} {}", CARAT_VERSION, settings.text(Setting::kKvType),
+                     settings.is_on(Setting::kExactActivations), settings.text(Setting::kVisionPrecision),
+                     settings.text(Setting::kMmproj));
+}
+
+Result<std::shared_ptr<server::ServedModel>> serve_model(const Runtime& runtime, engine::LoadedModel& model,
+                                                         std::size_t conversations) {
+  auto served = std::make_shared<server::ServedModel>();
+  CARAT_TRY(served->engine, make_engine(runtime, model, conversations));
+  CARAT_TRY(const std::filesystem::path path, find_model(runtime));
+  served->id = model_id(path);
+  served->style = prompt_style(runtime, model);
+  served->sampling = terminal::sampling_params(settings_for(runtime, served->style));
+  CARAT_TRY(const std::string fingerprint, model_fingerprint(path, numeric_options(runtime)));
+  served->fingerprint = fingerprint;
+  served->created = std::time(nullptr);
+  if (model.vision) served->decode_image = image_decoder();
+  served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
+  return served;
+}
+
+// Until a signal comes; meanwhile tells systemd's watchdog that the engine gets on, if it does.
+void wait_for_stop(const Runtime& runtime, const server::ServerContext& context,
+                   const http::ServiceNotifier& notifier) {
+  const std::stop_token stop = runtime.interrupts.token();
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  const auto period = notifier.watchdog();
+  while (!stop.stop_requested()) {
+    if (!period) {
+      changed.wait(lock, stop, [] { return false; });
+      continue;
+    }
+    changed.wait_for(lock, stop, *period / 2, [] { return false; });
+    const auto model = context.models.model();
+    if (model != nullptr && !context.health.look(model->engine->status()).is_stuck)
+      notifier.notify("WATCHDOG=1");
+  }
+}
+
+Result<http::Server> listen(http::ServerOptions options) {
+  auto server = http::Server::listen(std::move(options));
+  if (!server && server.error().kind == ErrorKind::kNetwork)
+    return fail(ErrorKind::kPortInUse, "{}", server.error().message);
+  return server;
+}
+
+// What serving takes, in the order in which it is made; it goes in the reverse one.
+class ServeCommand {
+ public:
+  ServeCommand(Runtime& runtime, std::shared_ptr<const server::KeyRing> keys)
+      : runtime_(runtime),
+        log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
+        context_({.keys = std::move(keys),
+                  .allowed_hosts = runtime.settings.list(Setting::kAllowHost),
+                  .allowed_origins = runtime.settings.list(Setting::kAllowOrigin)},
+                 runtime.settings.list(Setting::kAlias), runtime.clock),
+        notifier_(variable) {
+    context_.version = CARAT_VERSION;
+    context_.unix_time = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+    context_.on_failure = [this](std::string_view id, std::string_view message) {
+      log_.record_failure(id, message);
+    };
+  }
+
+  // The port is taken first, so that what stands in its way is known before a model is loaded.
+  Result<> run(http::ServerOptions options) {
+    options.on_answer = [this](const http::AccessEntry& entry) { log_.record(entry); };
+    CARAT_TRY(http::Server server, listen(options));
+    http::Router router;
+    server::add_operation_routes(router, context_);
+    server::openai::add_routes(router, context_);
+    server.start(std::move(router));
+
+    const auto conversations =
+        static_cast<std::size_t>(runtime_.settings.integer(Setting::kParallel).value());
+    CARAT_TRY(model_, open_model(runtime_, {.conversations = conversations}));
+    CARAT_TRY(const auto served, serve_model(runtime_, *model_, conversations));
+    context_.models.set(served);
+    note(fmt::format("serving {} at {} ({} of context, {}; Ctrl-C stops)", served->id,
+                     url_of(options, server.port()), served->engine->capabilities().context_length,
+                     model_->backend->description()));
+    notifier_.notify("READY=1");
+
+    wait_for_stop(runtime_, context_, notifier_);
+    notifier_.notify("STOPPING=1");
+    context_.health.drain();
+    const std::size_t cut = server.drain(drain_limit());
+    if (cut > 0) note(fmt::format("{} connections were cut", cut));
+    if (Interrupts::end_signal() != 0) return {};
+    return fail(ErrorKind::kInterrupted, "stopped");
+  }
+
+ private:
+  static void write_line(std::string_view line) {
+    const std::string text = std::string(line) + "\n";
+    static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
+  }
+  std::chrono::milliseconds drain_limit() const {
+    return std::chrono::seconds(runtime_.settings.integer(Setting::kDrainSeconds).value());
+  }
+
+  Runtime& runtime_;
+  server::AccessLog log_;
+  std::unique_ptr<engine::LoadedModel> model_;  // before the context, whose engine uses it
+  server::ServerContext context_;
+  http::ServiceNotifier notifier_;
+};
+
+Result<> serve(Runtime& runtime) {
+  raise_descriptor_limit();
+  CARAT_TRY(auto keys, read_keys(runtime));
+  CARAT_TRY(http::ServerOptions options, server_options(runtime, keys != nullptr));
+  auto served = ServeCommand(runtime, std::move(keys)).run(std::move(options));
+  // Told to stop while the model was loading.
+  if (!served && served.error().kind == ErrorKind::kInterrupted && Interrupts::end_signal() != 0)
+    return {};
+  return served;
+}
+
+}  // namespace
+
+void add_serve_command(CommandLine& line) {
+  CLI::App& command = line.add(
+      "serve", "Serve the model over HTTP, as OpenAI's clients expect it.",
+      {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kServer}, serve);
+  line.add_model_argument(command);
+}
+
+}  // namespace carat::apps

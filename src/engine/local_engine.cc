@@ -1,0 +1,221 @@
+#include "engine/local_engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/token_chooser.h"
+
+namespace carat::engine {
+namespace {
+
+// An image is read in one step, however short the chunks are.
+std::size_t longest_step(const LoadedModel& model, const LocalEngineOptions& options) {
+  const std::size_t image = model.vision ? model.vision->config().tokens() : 0;
+  return std::min(std::max(options.prefill_chunk, image), options.context_length);
+}
+
+Result<> check_options(const LoadedModel& model, const LocalEngineOptions& options) {
+  const std::size_t longest = model.model->config().max_context;
+  if (options.context_length < 2 || options.context_length > longest) {
+    return fail(ErrorKind::kUsage,
+                "the context must be between 2 and the {} tokens that {} can use, found {}", longest,
+                model.name, options.context_length);
+  }
+  const std::pair<const char*, std::size_t> counts[] = {{"prefill chunk", options.prefill_chunk},
+                                                        {"number of conversations", options.conversations},
+                                                        {"number of running requests", options.max_running},
+                                                        {"length of the queue", options.max_waiting}};
+  for (const auto& [name, count] : counts) {
+    if (count == 0) return fail(ErrorKind::kUsage, "the {} must be 1 or more, found 0", name);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalEngine>> LocalEngine::create(LoadedModel& model,
+                                                         const LocalEngineOptions& options,
+                                                         const Clock& clock) {
+  CARAT_TRY_VOID(check_options(model, options));
+  const model::KvGeometry geometry(model.model->config(), options.kv_type);
+  WorkLimits limits{.capacity = {},
+                    .longest_step = longest_step(model, options),
+                    .prefill_chunk = options.prefill_chunk,
+                    .rollback_tokens = std::min(options.rollback_tokens, options.context_length),
+                    .step_seconds = options.step_seconds};
+  limits.capacity = model::sequence_capacity(geometry, {.context_length = options.context_length,
+                                                        .step_rows = limits.longest_step,
+                                                        .rollback_tokens = limits.rollback_tokens});
+  const std::size_t one = limits.capacity.bytes(geometry);
+  if (one > options.max_kv_bytes / options.conversations) {
+    return fail(
+        ErrorKind::kDoesNotFit,
+        "{} conversations of {} tokens need up to {} MiB each for their KV cache, allowed are {} for all",
+        options.conversations, options.context_length, (one >> 20) + 1, options.max_kv_bytes >> 20);
+  }
+  limits.capacity.global_blocks *= options.conversations;
+  limits.capacity.local_blocks *= options.conversations;
+  return std::unique_ptr<LocalEngine>(new LocalEngine(model, options, geometry, limits, clock));
+}
+
+LocalEngine::LocalEngine(LoadedModel& model, const LocalEngineOptions& options,
+                         const model::KvGeometry& geometry, const WorkLimits& limits, const Clock& clock)
+    : model_(model),
+      options_(options),
+      clock_(clock),
+      mask_(sampling_mask(*model.tokenizer, model.model->config().vocab)),
+      surroundings_{model, mask_, clock, options.context_length},
+      images_(model.vision ? std::optional<ImageReader>(std::in_place, *model.vision, options.image_cache)
+                           : std::nullopt),
+      running_(model, geometry, limits, images_ ? &*images_ : nullptr, clock) {
+  status_.kv_bytes_total = limits.capacity.bytes(geometry);
+  loop_ = std::thread([this] { run(); });
+}
+
+LocalEngine::~LocalEngine() {
+  {
+    const std::scoped_lock lock(mutex_);
+    shutdown_.request_stop();
+  }
+  changed_.notify_all();
+  loop_.join();
+}
+
+Capabilities LocalEngine::capabilities() const {
+  Capabilities capabilities;
+  capabilities.model = model_.name;
+  capabilities.context_length = options_.context_length;
+  capabilities.vocabulary_size = mask_.vocabulary();
+  capabilities.token_prompts = true;
+  capabilities.images = model_.vision != nullptr;
+  if (!capabilities.images) capabilities.images_remark = sees_nothing(model_.name, model_.vision_remark).message;
+  capabilities.logprobs = true;
+  capabilities.prompt_logprobs = true;
+  capabilities.seeded = true;
+  capabilities.cached_tokens = true;
+  capabilities.adapters = true;
+  return capabilities;
+}
+
+EngineStatus LocalEngine::status() const {
+  const std::scoped_lock lock(mutex_);
+  return status_;
+}
+
+Result<PromptTokens> LocalEngine::encode(const prompt::GenerationRequest& request) {
+  return encode_prompt(request.prompt, model_, images_ ? &*images_ : nullptr, request.one_bos);
+}
+
+Result<std::size_t> LocalEngine::count_tokens(const prompt::GenerationRequest& request) {
+  CARAT_TRY_VOID(check_request(request, capabilities()));
+  CARAT_TRY(const PromptTokens prompt, encode(request));
+  return prompt.ids.size();
+}
+
+Result<> LocalEngine::check_queue() const {
+  if (shutdown_.stop_requested()) return fail(ErrorKind::kInterrupted, "the engine is going away");
+  if (queue_.size() < options_.max_waiting) return {};
+  return fail(ErrorKind::kOverloaded, "{} requests are waiting already; please try again later",
+              queue_.size());
+}
+
+Result<> LocalEngine::submit(prompt::GenerationRequest request, std::shared_ptr<Receiver> receiver,
+                             const std::stop_token& stop) {
+  CARAT_TRY_VOID(check_request(request, capabilities()));
+  {
+    const std::scoped_lock lock(mutex_);
+    CARAT_TRY_VOID(check_queue());  // before the work of encoding
+  }
+  CARAT_TRY(std::vector<model::WeightedAdapter> adapters, model_.adapters.resolve(request.adapters));
+  CARAT_TRY(PromptTokens prompt, encode(request));
+  const std::size_t answer = request.sampling.max_tokens == 0U ? 0 : 1;
+  if (prompt.ids.size() + answer > options_.context_length) {
+    return fail(ErrorKind::kContextExceeded,
+                "the prompt has {} tokens and leaves no room for an answer in the context of {} tokens",
+                prompt.ids.size(), options_.context_length);
+  }
+  auto active = std::make_unique<ActiveRequest>(std::move(request), std::move(prompt), std::move(adapters),
+                                                std::move(receiver), stop, surroundings_);
+  const std::scoped_lock lock(mutex_);
+  CARAT_TRY_VOID(check_queue());
+  queue_.push(std::move(active));
+  status_.waiting = queue_.size();
+  changed_.notify_all();
+  return {};
+}
+
+void LocalEngine::run() {
+  while (wait_for_work()) {
+    finish(admit());
+    running_.step(shutdown_.get_token());
+    put_back(running_.take_preempted());
+    finish(running_.take_finished());
+  }
+  end_all();
+}
+
+// False: the engine is going away.
+bool LocalEngine::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  if (running_.empty() && queue_.empty()) {
+    status_.working_since = {};
+    changed_.wait(lock, [this] { return shutdown_.stop_requested() || !queue_.empty(); });
+    status_.working_since = clock_.now();
+  }
+  return !shutdown_.stop_requested();
+}
+
+// Takes requests from the queue for as long as there is room; returns those that are over already.
+LocalEngine::Requests LocalEngine::admit() {
+  const std::scoped_lock lock(mutex_);
+  Requests over = queue_.remove_if([](ActiveRequest& request) { return request.check_over(); });
+  while (!queue_.empty() && running_.size() < options_.max_running && running_.has_room_for(*queue_.next())) {
+    running_.add(queue_.pop());
+  }
+  status_.waiting = queue_.size();
+  status_.running = running_.size();
+  return over;
+}
+
+// Counts first, so that who hears of the end finds the slot free.
+void LocalEngine::finish(Requests finished) {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& request : finished) {
+      ++(request->failed() ? status_.failed : status_.finished);
+      if (!request->admitted()) continue;
+      status_.prompt_tokens += request->usage().prompt_tokens;
+      status_.cached_tokens += request->usage().cached_tokens;
+      status_.generated_tokens += request->usage().generated_tokens;
+    }
+    status_.running = running_.size();
+    status_.kept = running_.kept();
+    status_.kv_bytes_used = running_.kv_bytes();
+    if (running_.steps() != status_.steps) status_.last_step = clock_.now();
+    status_.steps = running_.steps();
+  }
+  for (const auto& request : finished) request->end();
+}
+
+void LocalEngine::put_back(Requests preempted) {
+  const std::scoped_lock lock(mutex_);
+  status_.preemptions += preempted.size();
+  for (auto request = preempted.rbegin(); request != preempted.rend(); ++request)
+    queue_.put_back(std::move(*request));
+  status_.waiting = queue_.size();
+}
+
+void LocalEngine::end_all() {
+  Requests left;
+  {
+    const std::scoped_lock lock(mutex_);
+    left = queue_.remove_if([](ActiveRequest&) { return true; });
+  }
+  for (Requests running = running_.take_all(); auto& request : running) left.push_back(std::move(request));
+  for (const auto& request : left) {
+    if (!request->outcome()) request->set_outcome(Error{ErrorKind::kInterrupted, "the engine is going away"});
+  }
+  finish(std::move(left));
+}
+
+}  // namespace carat::engine

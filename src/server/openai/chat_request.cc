@@ -1,0 +1,169 @@
+#include "server/openai/chat_request.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <iterator>
+#include <utility>
+
+#include "server/openai/message_parts.h"
+
+namespace carat::server::openai {
+namespace {
+
+namespace json = boost::json;
+using prompt::Role;
+
+constexpr std::string_view kBetweenMessages = "\n\n";
+
+// Calls of an earlier answer, in the form that Gemma 3's documentation shows models: one JSON object each.
+std::string tool_calls_text(FieldReader& message) {
+  std::string text;
+  const json::array* calls = message.array("tool_calls");
+  if (calls == nullptr) return text;
+  for (std::size_t i = 0; i < calls->size() && !message.error(); ++i) {
+    const json::object* call = (*calls)[i].if_object();
+    if (call == nullptr) {
+      message.expected("tool_calls", "an array of objects");
+      break;
+    }
+    FieldReader fields(message, *call, fmt::format("{}[{}]", message.path("tool_calls"), i));
+    const json::object* function = fields.object("function");
+    if (function == nullptr) {
+      fields.refuse(ApiErrorCode::kMissingParameter, "function", "is missing");
+      break;
+    }
+    FieldReader parts(fields, *function, fields.path("function"));
+    const std::string name = json::serialize(json::value(parts.text("name").value_or("")));
+    const std::string_view arguments = parts.text("arguments").value_or("{}");
+    text += fmt::format("{}{{\"name\": {}, \"parameters\": {}}}", text.empty() ? "" : "\n", name, arguments);
+  }
+  return text;
+}
+
+void append(std::string& text, std::string_view more) {
+  if (!text.empty() && !more.empty()) text += kBetweenMessages;
+  text += more;
+}
+
+// Puts messages into the order that prompts need: neighbours of the same role become one.
+class Conversation {
+ public:
+  // System messages before all others are the system text; a later one is text of the user's.
+  void add_system(const std::string& text) {
+    if (messages_.empty()) {
+      append(system_, text);
+      has_system_ = true;
+    } else {
+      add({.role = Role::kUser, .text = text});
+    }
+  }
+  void add(ChatMessage message) {
+    if (messages_.empty() && message.role == Role::kAssistant) messages_.emplace_back();
+    if (messages_.empty() || messages_.back().role != message.role) {
+      messages_.push_back(std::move(message));
+      return;
+    }
+    ChatMessage& last = messages_.back();
+    append(last.text, message.text);
+    last.images.insert(last.images.end(), std::make_move_iterator(message.images.begin()),
+                       std::make_move_iterator(message.images.end()));
+  }
+
+  void finish(ChatRequest& request) && {
+    // The beginning of an answer that is empty is none.
+    if (!messages_.empty() && messages_.back().role == Role::kAssistant && messages_.back().text.empty())
+      messages_.pop_back();
+    if (messages_.empty()) messages_.emplace_back();  // the system text alone, as a turn of the user's
+    request.continues_answer = messages_.back().role == Role::kAssistant;
+    if (has_system_) request.messages.push_back({.role = Role::kSystem, .text = std::move(system_)});
+    request.messages.insert(request.messages.end(), std::make_move_iterator(messages_.begin()),
+                            std::make_move_iterator(messages_.end()));
+  }
+
+ private:
+  std::string system_;
+  bool has_system_ = false;
+  std::vector<ChatMessage> messages_;
+};
+
+void read_assistant(FieldReader& read, Conversation& conversation) {
+  ChatMessage message{.role = Role::kAssistant};
+  read_content(read, /*allows_images=*/false, message.text, message.images);
+  append(message.text, tool_calls_text(read));
+  conversation.add(std::move(message));
+}
+
+void read_message(FieldReader& read, Conversation& conversation) {
+  const std::string_view role = read.text("role").value_or("");
+  if (role == "assistant") return read_assistant(read, conversation);
+  const bool is_user = role == "user";
+  const bool is_system = role == "system" || role == "developer";
+  const bool is_tool = role == "tool" || role == "function";
+  if (!is_user && !is_system && !is_tool)
+    return read.refuse(ApiErrorCode::kInvalidValue, "role",
+                       "must be system, developer, user, assistant or tool");
+  if (read.find("content") == nullptr)
+    return read.refuse(ApiErrorCode::kMissingParameter, "content", "is missing");
+  ChatMessage message;
+  read_content(read, is_user, message.text, message.images);
+  if (is_system) return conversation.add_system(message.text);
+  if (is_tool) message.text = fmt::format("```tool_output\n{}\n```", message.text);
+  conversation.add(std::move(message));
+}
+
+void read_messages(FieldReader& read, ChatRequest& request) {
+  const json::array* messages = read.array("messages");
+  if (messages == nullptr) return read.refuse(ApiErrorCode::kMissingParameter, "messages", "is missing");
+  if (messages->empty())
+    return read.refuse(ApiErrorCode::kInvalidValue, "messages", "must hold one message or more");
+  Conversation conversation;
+  for (std::size_t i = 0; i < messages->size() && !read.error(); ++i) {
+    const json::object* message = (*messages)[i].if_object();
+    if (message == nullptr) return read.expected("messages", "an array of objects");
+    FieldReader fields(read, *message, fmt::format("messages[{}]", i));
+    read_message(fields, conversation);
+  }
+  std::move(conversation).finish(request);
+  std::size_t images = 0;
+  for (const ChatMessage& message : request.messages) images += message.images.size();
+  if (images > kMostImages)
+    read.refuse(ApiErrorCode::kInvalidValue, "messages",
+                fmt::format("may hold {} images at most", kMostImages));
+}
+
+// logprobs says whether, top_logprobs how many alternatives.
+void read_logprobs(FieldReader& read, prompt::SamplingParams& sampling) {
+  const auto count = read.integer("top_logprobs", 0, prompt::SamplingParams::kMaxLogprobs);
+  if (read.flag("logprobs").value_or(false)) {
+    sampling.logprobs = static_cast<std::int32_t>(count.value_or(0));
+  } else if (count.value_or(0) > 0) {
+    read.refuse(ApiErrorCode::kInvalidValue, "top_logprobs", "needs logprobs to be true");
+  }
+}
+
+}  // namespace
+
+ApiResult<ChatRequest> parse_chat_request(const json::object& body, const prompt::SamplingParams& defaults) {
+  FieldReader read(body);
+  ChatRequest request;
+  request.options.sampling = defaults;
+  read.text("model");
+  read_messages(read, request);
+  read_generation_options(read, request.options);
+  read_logprobs(read, request.options.sampling);
+  refuse_unsupported_fields(read);
+  if (read.error()) return std::unexpected(*read.error());
+  return request;
+}
+
+ApiResult<ChatRequest> parse_chat_messages(const json::object& body) {
+  FieldReader read(body);
+  ChatRequest request;
+  read_messages(read, request);
+  refuse_unsupported_fields(read);
+  if (read.error()) return std::unexpected(*read.error());
+  return request;
+}
+
+}  // namespace carat::server::openai

@@ -1,0 +1,56 @@
+#include <utility>
+
+#include "chat/prompt_style.h"
+#include "server/openai/chat_answer.h"
+#include "server/openai/chat_prompt.h"
+#include "server/openai/chat_request.h"
+#include "server/openai/routes.h"
+#include "server/openai/start_answer.h"
+#include "server/route_helpers.h"
+
+namespace carat::server::openai {
+namespace {
+
+using Request = std::shared_ptr<const http::ServerRequest>;
+
+ApiResult<> complete_chat(ServerContext& context, const Request& request, const http::Responder& responder) {
+  CARAT_TRY(const boost::json::object body, parse_body(*request));
+  CARAT_TRY(NamedModel named, find_model(context.models, body));
+  const ServedModel& model = *named.model;
+  CARAT_TRY(ChatRequest chat, parse_chat_request(body, model.sampling));
+  CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, chat, request->stop));
+  for (std::string& text : chat::stop_strings(model.style))
+    chat.options.sampling.stop.push_back(std::move(text));
+  AnswerStarter starter(context, std::move(named), chat.options, request);
+  std::vector<prompt::GenerationRequest> prompts;
+  prompts.push_back(std::move(prompt));
+  starter.start(std::move(prompts), make_chat_format(starter.head("chatcmpl-"), chat.options), responder);
+  return {};
+}
+
+ApiResult<> count_chat_tokens(ServerContext& context, const Request& request,
+                              const http::Responder& responder) {
+  CARAT_TRY(const boost::json::object body, parse_body(*request));
+  CARAT_TRY(const NamedModel named, find_model(context.models, body));
+  CARAT_TRY(const ChatRequest chat, parse_chat_messages(body));
+  CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*named.model, chat, request->stop));
+  const auto count = named.model->engine->count_tokens(prompt);
+  if (!count) return std::unexpected(from_engine(count.error()));
+  responder.send(json_response({{"object", "response.input_tokens"}, {"input_tokens", *count}}));
+  return {};
+}
+
+}  // namespace
+
+void add_chat_routes(http::Router& router, ServerContext& context) {
+  const http::RouteOptions options{.most_body_bytes = kMostPromptBytes};
+  const auto bind = [&context](auto handle) {
+    return [&context, handle](const Request& request, const http::Responder& responder) {
+      return handle(context, request, responder);
+    };
+  };
+  add_both(router, "POST", "/chat/completions", bind(complete_chat), options);
+  add_both(router, "POST", "/chat/completions/input_tokens", bind(count_chat_tokens), options);
+}
+
+}  // namespace carat::server::openai

@@ -1,0 +1,48 @@
+#include "server/openai/start_answer.h"
+
+#include <utility>
+
+#include "server/route_helpers.h"
+
+namespace carat::server::openai {
+
+AnswerStarter::AnswerStarter(ServerContext& context, NamedModel model, const GenerationOptions& options,
+                             std::shared_ptr<const http::ServerRequest> request)
+    : context_(context),
+      model_(std::move(model)),
+      options_(options),
+      request_(std::move(request)),
+      seed_(options.sampling.seed.value_or(random_seed())),
+      // A seed that was asked for is passed on in any case, so that an engine without any refuses it.
+      is_seeded_(options.sampling.seed.has_value() || model_.model->engine->capabilities().seeded) {}
+
+AnswerHead AnswerStarter::head(std::string_view id_prefix) const {
+  return {.id = random_id(id_prefix),
+          .created = context_.unix_time(),
+          .model = model_.name,
+          .fingerprint = model_.model->fingerprint,
+          .seed = seed_};
+}
+
+void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
+                          std::unique_ptr<AnswerFormat> format, const http::Responder& responder) {
+  std::vector<prompt::GenerationRequest> choices;
+  choices.reserve(prompts.size() * options_.choices);
+  for (prompt::GenerationRequest& prompt : prompts) {
+    prompt.sampling = options_.sampling;
+    prompt.owner = context_.access.owner_of(*request_);
+    prompt.reuse_cache = options_.reuse_cache;
+    for (std::size_t i = 0; i < options_.choices; ++i) {
+      if (is_seeded_) prompt.sampling.seed = seed_ + i;
+      choices.push_back(prompt);
+    }
+  }
+  start_run(context_.run_environment(), {.model = model_.model,
+                                         .choices = std::move(choices),
+                                         .choices_of_prompt = options_.choices,
+                                         .format = std::move(format),
+                                         .request = request_,
+                                         .responder = responder});
+}
+
+}  // namespace carat::server::openai

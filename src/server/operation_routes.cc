@@ -1,0 +1,50 @@
+#include "server/operation_routes.h"
+
+#include <boost/json/object.hpp>
+#include <chrono>
+
+#include "server/route_helpers.h"
+
+namespace carat::server {
+namespace {
+
+namespace json = boost::json;
+
+http::Response health(const ServerContext& context) {
+  const auto model = context.models.model();
+  if (model == nullptr) return json_response({{"status", "ok"}});
+  const Health::Report report = context.health.look(model->engine->status());
+  json::object body = {{"status", report.is_stuck ? "stuck" : "ok"}};
+  if (report.step_age)
+    body["step_age_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*report.step_age).count();
+  return json_response(body, report.is_stuck ? 503 : 200);
+}
+
+http::Response readiness(const ServerContext& context) {
+  if (context.health.drains()) return json_response({{"status", "draining"}}, 503);
+  if (context.models.model() == nullptr) return json_response({{"status", "loading"}}, 503);
+  return json_response({{"status", "ready"}});
+}
+
+}  // namespace
+
+void add_operation_routes(http::Router& router, ServerContext& context) {
+  using Request = std::shared_ptr<const http::ServerRequest>;
+  // On the I/O threads: a probe must be answered while all others are busy.
+  constexpr http::RouteOptions kAtOnce = {.run_on = http::RunOn::kIoThread};
+  const auto add = [&](std::string_view pattern, auto answer) {
+    add_both(
+        router, "GET", pattern,
+        [answer, &context](const Request&, const http::Responder& responder) -> ApiResult<> {
+          responder.send(answer(context));
+          return {};
+        },
+        kAtOnce);
+  };
+  add("/health", health);
+  add("/ready", readiness);
+  add("/version", [](const ServerContext& it) { return json_response({{"version", it.version}}); });
+  router.set_guard([&context](const http::ServerRequest& request) { return context.access.check(request); });
+}
+
+}  // namespace carat::server

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "http/router.h"
+#include "server/server_context.h"
+
+namespace carat::server {
+
+// /health, /ready and /version, each also below /v1, and the guard of all routes. The context must outlive
+// the router.
+void add_operation_routes(http::Router& router, ServerContext& context);
+
+}  // namespace carat::server

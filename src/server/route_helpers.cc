@@ -1,0 +1,63 @@
+#include "server/route_helpers.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <random>
+#include <utility>
+
+#include "http/json_body.h"
+#include "server/json_fields.h"
+
+namespace carat::server {
+
+void add_both(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
+              const http::RouteOptions& options) {
+  const auto checked = [handler = std::move(handler)](
+                           const std::shared_ptr<const http::ServerRequest>& request,
+                           const http::Responder& responder) {
+    const ApiResult<> done = handler(request, responder);
+    if (!done) responder.send(openai_response(done.error()));
+  };
+  router.add(method, fmt::format("/v1{}", pattern), checked, options);
+  router.add(method, pattern, checked, options);
+}
+
+ApiResult<boost::json::object> parse_body(const http::ServerRequest& request) {
+  auto value = http::parse_json_body(request.body);
+  if (!value)
+    return std::unexpected(ApiError{.code = ApiErrorCode::kInvalidJson, .message = value.error().message});
+  if (!value->is_object()) {
+    return std::unexpected(
+        ApiError{.code = ApiErrorCode::kInvalidType, .message = "the request's body must be a JSON object"});
+  }
+  return std::move(value->get_object());
+}
+
+ApiResult<NamedModel> find_model(const ModelDirectory& models, const boost::json::object& body) {
+  FieldReader read(body);
+  const std::string_view name = read.text("model").value_or("");
+  if (read.error()) return std::unexpected(*read.error());
+  return models.find(name);
+}
+
+http::Response json_response(const boost::json::object& body, unsigned status) {
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json"}},
+          .body = boost::json::serialize(body)};
+}
+
+std::string random_id(std::string_view prefix) {
+  std::random_device device;
+  std::string id(prefix);
+  for (int i = 0; i < 4; ++i) id += fmt::format("{:08x}", device());
+  return id;
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32 | device()) >> 11;
+}
+
+}  // namespace carat::server

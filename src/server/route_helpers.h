@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/router.h"
+#include "server/api_error.h"
+#include "server/served_model.h"
+
+namespace carat::server {
+
+// A handler that may find something wrong with its request before it has answered.
+using ApiHandler =
+    std::function<ApiResult<>(const std::shared_ptr<const http::ServerRequest>&, const http::Responder&)>;
+
+// Adds it at "/v1" + pattern and at the pattern itself. Errors are answered in OpenAI's shape.
+void add_both(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
+              const http::RouteOptions& options = {});
+
+// The body as an object.
+ApiResult<boost::json::object> parse_body(const http::ServerRequest& request);
+
+// The model that "model" names.
+ApiResult<NamedModel> find_model(const ModelDirectory& models, const boost::json::object& body);
+
+http::Response json_response(const boost::json::object& body, unsigned status = 200);
+
+// 128 random bits in hexadecimal, after `prefix`.
+std::string random_id(std::string_view prefix);
+
+// A fresh seed below 2^53, which every JSON reader can hold.
+std::uint64_t random_seed();
+
+}  // namespace carat::server
