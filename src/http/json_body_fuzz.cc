@@ -1,5 +1,4 @@
-// Any text as a JSON body: what is accepted keeps to the limits, and comes back the same after it was written
-// out.
+// Any text as a JSON body: what is accepted is what Boost's own parser, which refuses less, makes of it.
 #include <boost/json/parse.hpp>
 #include <cstddef>
 #include <cstdint>
