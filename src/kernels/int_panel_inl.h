@@ -253,16 +253,26 @@ inline void multiply_tile(const PanelJob& job, const UnpackedPanel<F>* panels, s
   }
 }
 
+// Asks for memory that will be read soon; there need not be any.
+inline void prefetch(const std::byte* at, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += kVector) __builtin_prefetch(at + i, 0, 2);
+}
+
 // Many rows: the panels are unpacked once, then each tile of rows runs over them. Two panels share what is
-// read of a row.
+// read of a row. Meanwhile the panels behind them, which likely come next, are fetched.
 template <class F, int Panels, int Rows>
 inline void multiply_unpacked(const PanelJob& job) {
   static_assert(kActivationTile % Rows == 0);
   const UnpackedPanel<F> panels[2] = {{*job.layout, job.scratch},
                                       {*job.layout, job.scratch + scratch_bytes(*job.layout) / 2}};
   for (std::size_t p = 0; p < Panels; ++p) panels[p].unpack(one_panel(job, p));
-  for (std::size_t first = 0; first < job.row_count; first += Rows)
+  const std::byte* next = job.panel + Panels * job.layout->bytes;
+  const std::size_t slice = Panels * job.layout->bytes * Rows / job.row_count;
+  for (std::size_t first = 0; first < job.row_count; first += Rows) {
+    prefetch(next, slice);
+    next += slice;
     multiply_tile<F, Panels, Rows>(job, panels, first);
+  }
 }
 
 template <class F>
