@@ -23,7 +23,7 @@ TEST(Sha256Test, ReadsItsDigitsBackAndNothingElse) {
   const std::string hex = to_hex(digest);
   EXPECT_EQ(digest_from_hex(hex), digest);
   for (const std::string& bad :
-       {std::string(), hex.substr(1), hex + "0", "E" + hex.substr(1), hex.substr(1) + " "}) {
+       {std::string(), hex.substr(1), hex + "0", std::string("E").append(hex, 1), hex.substr(1) + " "}) {
     EXPECT_FALSE(digest_from_hex(bad)) << bad;
   }
 }

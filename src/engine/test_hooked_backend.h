@@ -18,6 +18,9 @@ class HookedBackend final : public backend::Backend {
   std::function<void(tensor::MatrixF32 x)> after_residual;
 
   std::string description() const override { return other_->description(); }
+  backend::Rounding arithmetic(backend::Rounding allowed) const override {
+    return other_->arithmetic(allowed);
+  }
   Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
                                                 std::span<const float> bias) override {
     return other_->pack(weight, bias);
@@ -56,6 +59,10 @@ class HookedBackend final : public backend::Backend {
   void attention(tensor::ConstMatrixF32 q, std::size_t heads, const tensor::KvLayer& cache,
                  std::span<const tensor::KeyRange> visible, tensor::MatrixF32 out) override {
     other_->attention(q, heads, cache, visible, out);
+  }
+  void dense_attention(tensor::ConstMatrixF32 q, tensor::ConstMatrixF32 k, tensor::ConstMatrixF32 v,
+                       std::size_t heads, backend::Rounding rounding, tensor::MatrixF32 out) override {
+    other_->dense_attention(q, k, v, heads, rounding, out);
   }
 
  private:

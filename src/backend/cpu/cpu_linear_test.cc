@@ -239,7 +239,7 @@ TEST(CpuLinear, RoundsToBfloat16OnlyWhereAllowed) {
   const auto run = [&](Backend& backend, ConstMatrixF32 rows, Rounding rounding) {
     const auto linear = packed(backend, stored, bias.row(0));
     GuardedMatrix out(rows.rows(), 35);
-    backend.linear({rows, {}, rounding}, std::array{LinearCall{linear.get(), out.view(), nullptr}});
+    backend.linear({rows, {}, rounding}, std::array{LinearCall{linear.get(), out.view()}});
     EXPECT_TRUE(out.guards_intact());
     return out;
   };
