@@ -84,8 +84,9 @@ test_asan() {
 }
 
 test_tsan() {
-  configure tsan && build tsan parallel_test backend_cpu_test engine_test model_test http_test hub_test &&
-    run_ctest tsan tsan -LE slow -R '^(parallel|backend_cpu|engine|model|http|hub)\.'
+  configure tsan && build tsan parallel_test backend_cpu_test engine_test model_test http_test hub_test server_test \
+    server_openai_test &&
+    run_ctest tsan tsan -LE slow -R '^(parallel|backend_cpu|engine|model|http|hub|server|server_openai)\.'
 }
 
 test_default_tier() {
