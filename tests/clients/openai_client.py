@@ -5,14 +5,12 @@ import pathlib
 import sys
 import unittest
 
+import client_packages
+
+client_packages.use()
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 
-try:
-    import openai
-except ImportError:
-    print("SKIPPED: the openai package is not installed here; ./dev setup full installs it")
-    sys.exit(77)
-
+import openai  # noqa: E402
 from serve_support import start  # noqa: E402
 from support import CliTest  # noqa: E402
 

@@ -138,9 +138,9 @@ finish() {
 run_tests() {
   case $1 in
     '') setup test && ensure_model && test_default_tier && finish ;;
-    --full) setup full && ensure_model && test_full_tier && finish ;;
+    --full) setup full && ensure_clients && ensure_model && test_full_tier && finish ;;
     --long)
-      setup full && ensure_model
+      setup full && ensure_clients && ensure_model
       mkdir -p build/results
       { describe_run && test_long_tier && finish; } |& tee "build/results/$(date -u +%Y-%m-%d-%H%M).txt"
       ;;
