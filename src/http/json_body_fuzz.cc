@@ -1,9 +1,7 @@
-// Any text as a JSON body: what is accepted keeps to the limits, and comes back the same after it was written
-// out.
-#include <boost/json/serialize.hpp>
+// Any text as a JSON body: what is accepted is what Boost's own parser, which refuses less, makes of it.
+#include <boost/json/parse.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "base/check.h"
@@ -22,9 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   CARAT_CHECK(is_valid_utf8(text));
-  const std::string written = boost::json::serialize(*value);
-  const auto again = http::parse_json_body(written, limits);
-  CARAT_CHECK(again.has_value());
-  CARAT_CHECK(boost::json::serialize(*again) == written);
+  CARAT_CHECK(*value == boost::json::parse(text));
   return 0;
 }

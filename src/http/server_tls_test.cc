@@ -45,7 +45,7 @@ TEST_F(ServerTlsTest, OneConnectionServesManyRequests) {
   router.add("GET", "/a", held.handler());
   const Server server = start_server(std::move(router), options_);
   const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-  const std::unique_ptr<BIO, int (*)(BIO*)> stream(BIO_new_ssl_connect(context.get()), BIO_free);
+  const std::unique_ptr<BIO, void (*)(BIO*)> stream(BIO_new_ssl_connect(context.get()), BIO_free_all);
   const std::string address = "127.0.0.1:" + std::to_string(server.port());
   BIO_set_conn_hostname(stream.get(), address.c_str());
   for (std::size_t i = 0; i < 20; ++i) {
