@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -51,7 +52,7 @@ TEST(OpenApiTest, HasTheRoutesOfTheCode) {
   for (const auto& route : router.routes()) {
     std::string pattern = route->pattern;
     const std::size_t rest = pattern.find("...}");
-    if (rest != std::string::npos) pattern.replace(rest, 4, "}");
+    if (rest != std::string::npos) pattern.erase(rest, 3);
     const bool has_version = pattern.starts_with("/v1/");
     (has_version ? with_version : without)
         .insert(fmt::format("{} {}{}", route->method, has_version ? "" : "/v1", pattern));
@@ -63,9 +64,9 @@ TEST(OpenApiTest, HasTheRoutesOfTheCode) {
 TEST(OpenApiTest, HasTheErrorCodesOfTheCatalogue) {
   std::set<std::string> documented;
   std::istringstream lines(document());
-  const std::string indent(16, ' ');
+  constexpr std::string_view kEntry = "                - ";
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(indent + "- ")) documented.insert(line.substr(indent.size() + 2));
+    if (line.starts_with(kEntry)) documented.insert(line.substr(kEntry.size()));
   }
   std::set<std::string> known;
   for (int i = 0; i <= static_cast<int>(ApiErrorCode::kShuttingDown); ++i)
