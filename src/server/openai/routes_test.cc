@@ -303,17 +303,37 @@ TEST_F(RoutesTest, IsReadyOnlyWithAModelAndBeforeTheEnd) {
   EXPECT_EQ(ask("GET", "/ready").status, 503U);
 }
 
+// Says that it has worked at one step since the beginning of time.
+class StuckEngine final : public engine::Engine {
+ public:
+  Result<> submit(prompt::GenerationRequest, std::shared_ptr<engine::Receiver>,
+                  const std::stop_token&) override {
+    return fail(ErrorKind::kOverloaded, "stuck");
+  }
+  Result<std::size_t> count_tokens(const prompt::GenerationRequest&) override {
+    return fail(ErrorKind::kOverloaded, "stuck");
+  }
+  engine::Capabilities capabilities() const override { return {}; }
+  engine::EngineStatus status() const override {
+    engine::EngineStatus status;
+    status.working_since = std::chrono::nanoseconds(1);
+    return status;
+  }
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer() const override { return nullptr; }
+};
+
 TEST_F(RoutesTest, AHangingEngineIsNotHealthy) {
-  Script script;
-  script.before_first_token = Script::kNever;
-  serve(script);
-  engine_->advance(std::chrono::seconds(1));  // at 0 an engine counts as idle
-  RawClient client(server_->port());
-  client.send(request("POST", "/v1/chat/completions", chat_body()));
-  while (engine_->status().running == 0) std::this_thread::yield();
-  EXPECT_EQ(ask("GET", "/health").status, 200U);
-  engine_->advance(std::chrono::seconds(200));
-  EXPECT_EQ(ask("GET", "/health").status, 503U);
+  serve(Script());
+  auto model = std::make_shared<ServedModel>();
+  model->id = "stuck";
+  model->engine = std::make_shared<StuckEngine>();
+  context_->models.set(model);
+  engine_->advance(std::chrono::seconds(100));
+  const RawAnswer slow = ask("GET", "/health");
+  EXPECT_EQ(slow.status, 200U);
+  EXPECT_EQ(json::parse(slow.body), json::parse(R"({"status": "ok", "step_age_ms": 99999})"));
+  engine_->advance(std::chrono::seconds(100));
+  EXPECT_EQ(ask("GET", "/v1/health").status, 503U);
 }
 
 TEST_F(RoutesTest, DrainingCutsWhatDoesNotEnd) {
