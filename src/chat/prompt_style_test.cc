@@ -161,6 +161,19 @@ TEST_P(PromptStyleTest, RefusesWrongOrders) {
   EXPECT_THAT(message_of({user("a"), answer("b"), answer("c")}), HasSubstr("message 3 must be from user"));
 }
 
+TEST_P(PromptStyleTest, GoesOnWithAnAnswerThatHasBegun) {
+  const std::vector<Message> question = {system("s"), user("a"), answer("b"), user("c")};
+  std::vector<Piece> expected = pieces(GetParam(), question);
+  expected.push_back(PlainText{" The end "});  // blanks too: they decide what comes next
+  std::vector<Message> begun = question;
+  begun.push_back(answer(" The end "));
+  EXPECT_EQ(render_begun_answer(GetParam(), begun).value(), expected);
+
+  EXPECT_FALSE(render_begun_answer(GetParam(), question));
+  EXPECT_FALSE(render_begun_answer(GetParam(), std::vector<Message>{}));
+  EXPECT_FALSE(render_begun_answer(GetParam(), std::vector<Message>{answer("b")}));
+}
+
 TEST_P(PromptStyleTest, AcceptsEmptyTexts) {
   EXPECT_TRUE(
       render(GetParam(), std::vector<Message>{system(""), user(""), answer(""), user("")}).has_value());

@@ -93,7 +93,9 @@ class Run : public std::enable_shared_from_this<Run> {
 
   // The request is over with an error, and so are its other choices.
   void fail(const ApiError& error, std::string_view details) {
-    if (environment_.on_failure && !details.empty()) environment_.on_failure(parts_.request->id, details);
+    const bool is_ours = info(error.code).status >= 500;
+    if (is_ours && environment_.on_failure && !details.empty())
+      environment_.on_failure(parts_.request->id, details);
     // Not from here: this may be the engine's thread, and stopping calls into the engine.
     tasks().post([source = stop_]() mutable { source.request_stop(); });
     const std::scoped_lock lock(mutex_);

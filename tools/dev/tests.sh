@@ -84,8 +84,9 @@ test_asan() {
 }
 
 test_tsan() {
-  configure tsan && build tsan parallel_test backend_cpu_test engine_test model_test http_test hub_test store_test &&
-    run_ctest tsan tsan -LE slow -R '^(parallel|backend_cpu|engine|model|http|hub|store)\.'
+  configure tsan && build tsan parallel_test backend_cpu_test engine_test model_test http_test hub_test store_test \
+    server_test server_openai_test &&
+    run_ctest tsan tsan -LE slow -R '^(parallel|backend_cpu|engine|model|http|hub|store|server|server_openai)\.'
 }
 
 test_default_tier() {
@@ -137,9 +138,9 @@ finish() {
 run_tests() {
   case $1 in
     '') setup test && ensure_model && test_default_tier && finish ;;
-    --full) setup full && ensure_model && test_full_tier && finish ;;
+    --full) setup full && ensure_clients && ensure_model && test_full_tier && finish ;;
     --long)
-      setup full && ensure_model
+      setup full && ensure_clients && ensure_model
       mkdir -p build/results
       { describe_run && test_long_tier && finish; } |& tee "build/results/$(date -u +%Y-%m-%d-%H%M).txt"
       ;;

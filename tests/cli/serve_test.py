@@ -1,0 +1,100 @@
+"""`carat serve` as a process: start, requests, signals, exit codes."""
+
+import contextlib
+import json
+import signal
+import socket
+import unittest
+
+from serve_support import start
+from support import CliTest
+
+CHAT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 5, "seed": 1}
+
+
+class ServeTest(CliTest):
+    def serve(self, *arguments, **environment):
+        self.add_model()
+        server = start(["-c", "400", *arguments], self.environment(**environment))
+        self.addCleanup(server.process.stderr.close)
+        self.addCleanup(server.process.wait)
+        self.addCleanup(server.process.kill)
+        return server
+
+    def test_answers_and_ends_cleanly(self):
+        server = self.serve()
+        status, headers, models = server.ask("GET", "/v1/models")
+        self.assertEqual((status, models["data"][0]["id"]), (200, "tiny-it"))
+        self.assertEqual(models["data"][0]["max_model_len"], 400)
+        status, headers, answer = server.ask("POST", "/v1/chat/completions", CHAT)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(answer["usage"]["completion_tokens"], 5)
+        self.assertRegex(answer["system_fingerprint"], "^fp_[0-9a-f]{16}$")
+        # The same request again is the same text, from a prompt that is in the KV cache.
+        again = server.ask("POST", "/v1/chat/completions", CHAT)[2]
+        self.assertEqual(again["choices"], answer["choices"])
+        self.assertGreater(again["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
+        self.assertEqual(server.end(signal.SIGTERM), 0)
+
+    def test_stream_is_the_whole_answer(self):
+        server = self.serve()
+        whole = server.ask("POST", "/v1/chat/completions", CHAT)[2]["choices"][0]["message"]["content"]
+        with contextlib.closing(server.connect()) as connection:
+            connection.request("POST", "/v1/chat/completions", json.dumps({**CHAT, "stream": True}))
+            lines = connection.getresponse().read().decode().splitlines()
+        events = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+        self.assertEqual(events.pop(), "[DONE]")
+        deltas = [json.loads(event)["choices"][0]["delta"] for event in events]
+        self.assertEqual("".join(delta.get("content", "") for delta in deltas), whole)
+
+    def test_tokens_and_log_probabilities(self):
+        server = self.serve()
+        tokens = server.ask("POST", "/tokenize", {"prompt": "the hen"})[2]["tokens"]
+        self.assertEqual(server.ask("POST", "/detokenize", {"tokens": tokens[1:]})[2]["content"], "the hen")
+        body = {"prompt": tokens, "max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
+        logprobs = server.ask("POST", "/v1/completions", body)[2]["choices"][0]["logprobs"]
+        self.assertEqual(len(logprobs["tokens"]), len(tokens) + 1)
+        self.assertIsNone(logprobs["token_logprobs"][0])
+        self.assertTrue(all(value < 0 for value in logprobs["token_logprobs"][1:]))
+
+    def test_log_has_no_text(self):
+        server = self.serve("--log-json")
+        server.ask("POST", "/v1/chat/completions?secret=1", {"messages": [{"role": "user", "content": "secret"}],
+                                                             "max_tokens": 1})
+        match = server.wait_for(r'"route":"/v1/chat/completions","status":200')
+        self.assertNotIn("secret", "".join(server.log))
+        self.assertIn("request_id", match.string)
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            self.fails(6, "", "serve", "--port", other.getsockname()[1])
+
+    def test_other_addresses_need_a_key(self):
+        self.fails(2, "--api-key-file", "serve", "--host", "0.0.0.0", "--port", "0")
+        keys = self.folder / "keys"
+        keys.write_text("short\n")
+        self.fails(2, "keys:1", "serve", "--api-key-file", keys, "--port", "0")
+        self.fails(2, "go together", "serve", "--tls-key", keys, "--port", "0")
+
+    def test_keys(self):
+        keys = self.folder / "keys"
+        keys.write_text("0123456789abcdef0123\n")
+        server = self.serve("--api-key-file", str(keys), "--alias", "one", "--alias", "two")
+        self.assertEqual(server.ask("GET", "/v1/models")[0], 401)
+        authorized = {"Authorization": "Bearer 0123456789abcdef0123"}
+        models = server.ask("GET", "/v1/models", headers=authorized)[2]
+        self.assertEqual([model["id"] for model in models["data"]], ["tiny-it", "one", "two"])
+
+    def test_no_model(self):
+        self.fails(3, "", "serve", "--port", "0")
+
+    def test_interrupt(self):
+        server = self.serve("--drain-seconds", "0")
+        with contextlib.closing(server.connect()) as connection:
+            connection.request("POST", "/v1/chat/completions", json.dumps({**CHAT, "max_tokens": -1, "stream": True}))
+            connection.getresponse().read(1)
+            self.assertEqual(server.end(signal.SIGINT), 130)
+
+
+if __name__ == "__main__":
+    unittest.main()

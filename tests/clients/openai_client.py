@@ -1,0 +1,93 @@
+"""The unmodified `openai` package against `carat serve`: sync, async, streams, completions, errors, log-probabilities."""
+
+import asyncio
+import pathlib
+import sys
+import unittest
+
+import client_packages
+
+client_packages.use()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
+
+import openai  # noqa: E402
+from serve_support import start  # noqa: E402
+from support import CliTest  # noqa: E402
+
+MESSAGES = [{"role": "user", "content": "hello"}]
+
+
+class OpenAiClientTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.add_model()
+        self.server = start(["-c", "400"], self.environment())
+        self.addCleanup(self.server.process.stderr.close)
+        self.addCleanup(self.server.process.wait)
+        self.addCleanup(self.server.process.kill)
+        self.options = {"base_url": f"http://127.0.0.1:{self.server.port}/v1", "api_key": "any", "max_retries": 0}
+        self.client = openai.OpenAI(**self.options)
+        self.addCleanup(self.client.close)
+
+    def chat(self, **more):
+        return self.client.chat.completions.create(
+            **{"model": "tiny-it", "messages": MESSAGES, "seed": 1, "max_tokens": 6, **more})
+
+    def test_models(self):
+        self.assertEqual([model.id for model in self.client.models.list()], ["tiny-it"])
+        self.assertEqual(self.client.models.retrieve("tiny-it").object, "model")
+
+    def test_chat_and_stream_agree(self):
+        answer = self.chat()
+        self.assertEqual(answer.choices[0].finish_reason, "length")
+        self.assertEqual(answer.usage.completion_tokens, 6)
+        chunks = list(self.chat(stream=True, stream_options={"include_usage": True}))
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        self.assertEqual(text, answer.choices[0].message.content)
+        self.assertEqual(chunks[-1].choices, [])
+        self.assertEqual(chunks[-1].usage.completion_tokens, 6)
+
+    def test_choices_and_logprobs(self):
+        answer = self.chat(n=3, logprobs=True, top_logprobs=2)
+        self.assertEqual([choice.index for choice in answer.choices], [0, 1, 2])
+        for choice in answer.choices:
+            spelled = b"".join(bytes(token.bytes) for token in choice.logprobs.content)
+            self.assertEqual(spelled.decode(errors="replace"), choice.message.content)
+            self.assertTrue(all(len(token.top_logprobs) == 2 for token in choice.logprobs.content))
+
+    def test_async(self):
+        async def ask():
+            async with openai.AsyncOpenAI(**self.options) as client:
+                return await asyncio.gather(*(client.chat.completions.create(
+                    model="tiny-it", messages=MESSAGES, seed=seed % 2, max_tokens=6) for seed in range(8)))
+
+        texts = [answer.choices[0].message.content for answer in asyncio.run(ask())]
+        self.assertEqual(len(set(texts[0::2])), 1)
+        self.assertEqual(len(set(texts[1::2])), 1)
+
+    def test_completions(self):
+        answer = self.client.completions.create(model="tiny-it", prompt=["the hen", "the pen"], max_tokens=1, logprobs=1,
+                                                echo=True, temperature=0)
+        self.assertEqual([choice.text.startswith(("the hen", "the pen")[i]) for i, choice in enumerate(answer.choices)],
+                         [True, True])
+        for choice in answer.choices:
+            self.assertIsNone(choice.logprobs.token_logprobs[0])
+            self.assertEqual(len(choice.logprobs.tokens), len(choice.logprobs.text_offset))
+
+    def test_errors(self):
+        with self.assertRaises(openai.NotFoundError) as missing:
+            self.chat(model="other")
+        self.assertEqual(missing.exception.code, "model_not_found")
+        with self.assertRaises(openai.BadRequestError) as too_long:
+            self.chat(messages=[{"role": "user", "content": "the hen " * 500}])
+        self.assertEqual(too_long.exception.code, "context_length_exceeded")
+        with self.assertRaises(openai.BadRequestError) as unsupported:
+            self.chat(tools=[{"type": "function", "function": {"name": "f"}}])
+        self.assertEqual(unsupported.exception.param, "tools")
+        with self.assertRaises(openai.NotFoundError) as absent:
+            self.client.embeddings.create(model="tiny-it", input="a")
+        self.assertEqual(absent.exception.code, "unsupported_feature")
+
+
+if __name__ == "__main__":
+    unittest.main()
