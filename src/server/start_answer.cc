@@ -1,10 +1,10 @@
-#include "server/openai/start_answer.h"
+#include "server/start_answer.h"
 
 #include <utility>
 
 #include "server/route_helpers.h"
 
-namespace carat::server::openai {
+namespace carat::server {
 
 AnswerStarter::AnswerStarter(ServerContext& context, NamedModel model, const GenerationOptions& options,
                              std::shared_ptr<const http::ServerRequest> request)
@@ -45,4 +45,4 @@ void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
                                          .responder = responder});
 }
 
-}  // namespace carat::server::openai
+}  // namespace carat::server
