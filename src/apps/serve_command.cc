@@ -15,6 +15,8 @@
 #include <utility>
 
 #include "apps/commands.h"
+#include "apps/lora_option.h"
+#include "apps/model_facts.h"
 #include "apps/model_fingerprint.h"
 #include "apps/open_model.h"
 #include "base/text_file.h"
@@ -23,6 +25,8 @@
 #include "hub/file_names.h"
 #include "images/decoder.h"
 #include "server/access_log.h"
+#include "server/anthropic/routes.h"
+#include "server/ollama/routes.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
 #include "server/server_context.h"
@@ -96,7 +100,7 @@ Result<http::ServerOptions> server_options(const Runtime& runtime, bool has_keys
     return fail(ErrorKind::kUsage, "--tls-certificate and --tls-key go together: one of them is missing");
   if (!certificate.empty()) options.tls = http::TlsFiles{.certificate = certificate, .key = key};
   options.refusal_body = [](unsigned status, std::string_view message, std::string_view path) {
-    return server::openai_response(server::from_transport(status, message, path));
+    return server::error_response(server::from_transport(status, message, path), server::shape_of(path));
   };
   return options;
 }
@@ -144,6 +148,8 @@ Result<std::shared_ptr<server::ServedModel>> serve_model(const Runtime& runtime,
   CARAT_TRY(const std::string fingerprint, model_fingerprint(path, numeric_options(runtime)));
   served->fingerprint = fingerprint;
   served->created = std::time(nullptr);
+  CARAT_TRY(served->facts, model_facts(path));
+  served->adapters = model.default_adapters;
   if (model.vision) served->decode_image = image_decoder();
   served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
   return served;
@@ -179,8 +185,10 @@ Result<http::Server> listen(http::ServerOptions options) {
 // What serving takes, in the order in which it is made; it goes in the reverse one.
 class ServeCommand {
  public:
-  ServeCommand(Runtime& runtime, std::shared_ptr<const server::KeyRing> keys)
+  ServeCommand(Runtime& runtime, std::vector<std::string> adapters,
+               std::shared_ptr<const server::KeyRing> keys)
       : runtime_(runtime),
+        adapters_(std::move(adapters)),
         log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
         context_({.keys = std::move(keys),
                   .allowed_hosts = runtime.settings.list(Setting::kAllowHost),
@@ -201,11 +209,13 @@ class ServeCommand {
     http::Router router;
     server::add_operation_routes(router, context_);
     server::openai::add_routes(router, context_);
+    server::anthropic::add_routes(router, context_);
+    server::ollama::add_routes(router, context_);
     server.start(std::move(router));
 
     const auto conversations =
         static_cast<std::size_t>(runtime_.settings.integer(Setting::kParallel).value());
-    CARAT_TRY(model_, open_model(runtime_, {.conversations = conversations}));
+    CARAT_TRY(model_, open_model(runtime_, {.conversations = conversations, .adapters = adapters_}));
     CARAT_TRY(const auto served, serve_model(runtime_, *model_, conversations));
     context_.models.set(served);
     note(fmt::format("serving {} at {} ({} of context, {}; Ctrl-C stops)", served->id,
@@ -232,30 +242,33 @@ class ServeCommand {
   }
 
   Runtime& runtime_;
+  const std::vector<std::string> adapters_;
   server::AccessLog log_;
   std::unique_ptr<engine::LoadedModel> model_;  // before the context, whose engine uses it
   server::ServerContext context_;
   http::ServiceNotifier notifier_;
 };
 
-Result<> serve(Runtime& runtime) {
+Result<> serve(Runtime& runtime, const std::vector<std::string>& adapters) {
   raise_descriptor_limit();
   CARAT_TRY(auto keys, read_keys(runtime));
   CARAT_TRY(http::ServerOptions options, server_options(runtime, keys != nullptr));
-  auto served = ServeCommand(runtime, std::move(keys)).run(std::move(options));
+  auto served = ServeCommand(runtime, adapters, std::move(keys)).run(std::move(options));
   // Told to stop while the model was loading.
-  if (!served && served.error().kind == ErrorKind::kInterrupted && Interrupts::end_signal() != 0)
-    return {};
+  if (!served && served.error().kind == ErrorKind::kInterrupted && Interrupts::end_signal() != 0) return {};
   return served;
 }
 
 }  // namespace
 
 void add_serve_command(CommandLine& line) {
-  CLI::App& command = line.add(
-      "serve", "Serve the model over HTTP, as OpenAI's clients expect it.",
-      {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kServer}, serve);
+  auto adapters = std::make_shared<std::vector<std::string>>();
+  CLI::App& command =
+      line.add("serve", "Serve the model over HTTP, as OpenAI's, Ollama's and Anthropic's clients expect it.",
+               {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kServer},
+               [adapters](Runtime& runtime) { return serve(runtime, *adapters); });
   line.add_model_argument(command);
+  add_lora_option(command, *adapters);
 }
 
 }  // namespace carat::apps

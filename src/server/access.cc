@@ -198,7 +198,7 @@ std::expected<std::vector<http::Header>, http::Response> Access::check(
   // What a page may not read is an error that it may not read either: no CORS headers there but for allowed
   // ones.
   const auto refused = [&](const ApiError& error) {
-    http::Response response = openai_response(error);
+    http::Response response = error_response(error, shape_of(request.path));
     response.headers.insert(response.headers.end(), headers.begin(), headers.end());
     return std::unexpected(std::move(response));
   };

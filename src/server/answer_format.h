@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/generation.h"
@@ -26,12 +28,21 @@ enum class Transport : std::uint8_t {
   kLines,   // one JSON text a line
 };
 
+// One JSON text of an answer, and the name of the event that it is, where the API names its events.
+struct AnswerText {
+  explicit AnswerText(std::string its_json, std::string_view its_event = {})
+      : json(std::move(its_json)), event(its_event) {}
+
+  std::string json;
+  std::string event;
+};
+
 // Writes what happens to the choices of one request down for one API. Pure: no threads, no network. Whatever
 // is appended to `out` goes to the client at once; with Transport::kWhole only finish() appends, and one
 // text.
 class AnswerFormat {
  public:
-  using Texts = std::vector<std::string>;
+  using Texts = std::vector<AnswerText>;
 
   virtual ~AnswerFormat() = default;
 
@@ -46,8 +57,8 @@ class AnswerFormat {
   // After the results of all choices.
   virtual void finish(Texts& out) = 0;
 
-  // An error as the body of an answer, or as a text of a stream that has begun.
-  virtual std::string error(const ApiError& error) const = 0;
+  // Of an error in place of the answer, or in the midst of a stream.
+  virtual ErrorShape error_shape() const = 0;
 };
 
 // A request's choices together. Choices of one prompt share its reading, so that counts once.

@@ -85,9 +85,11 @@ std::string_view field_of(std::string_view message) {
 }
 
 // Parts of OpenAI's API that are not here: a code of their own, so that clients can tell them from a mistake.
-constexpr std::array<std::string_view, 14> kAbsentFeatures = {
-    "/embeddings", "/audio",   "/images",  "/moderations",   "/files",    "/batches", "/fine_tuning",
-    "/assistants", "/threads", "/uploads", "/vector_stores", "/realtime", "/rerank",  "/infill"};
+constexpr auto kAbsentFeatures = std::to_array<std::string_view>(
+    {"/embeddings",  "/audio",      "/images",    "/moderations",    "/files",         "/batches",
+     "/fine_tuning", "/assistants", "/threads",   "/uploads",        "/vector_stores", "/realtime",
+     "/rerank",      "/infill",     "/api/embed", "/api/embeddings", "/api/create",    "/api/push",
+     "/api/blobs",   "/api/pull",   "/api/copy",  "/api/delete"});
 
 bool is_absent_feature(std::string_view path) {
   if (path.starts_with("/v1/")) path.remove_prefix(3);
@@ -141,6 +143,8 @@ ApiError from_transport(unsigned status, std::string_view message, std::string_v
   }
 }
 
+namespace {
+
 boost::json::object openai_error(const ApiError& error) {
   const ApiErrorInfo& entry = info(error.code);
   boost::json::object body = {
@@ -153,7 +157,37 @@ boost::json::object openai_error(const ApiError& error) {
   return {{"error", std::move(body)}};
 }
 
-http::Response error_response(const ApiError& error, std::string body) {
+// Anthropic's types go by status.
+std::string_view anthropic_type(unsigned status) {
+  switch (status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 404: return "not_found_error";
+    case 413: return "request_too_large";
+    case 429: return "rate_limit_error";
+    case 503: return "overloaded_error";
+    default: return status < 500 ? kRequestError : "api_error";
+  }
+}
+
+}  // namespace
+
+ErrorShape shape_of(std::string_view path) {
+  if (path.starts_with("/api/")) return ErrorShape::kOllama;
+  if (path.starts_with("/v1/messages")) return ErrorShape::kAnthropic;
+  return ErrorShape::kOpenAi;
+}
+
+boost::json::object error_object(const ApiError& error, ErrorShape shape) {
+  if (shape == ErrorShape::kOllama) return {{"error", error.text()}};
+  if (shape == ErrorShape::kAnthropic) {
+    return {{"type", "error"},
+            {"error", {{"type", anthropic_type(info(error.code).status)}, {"message", error.text()}}}};
+  }
+  return openai_error(error);
+}
+
+http::Response error_response(const ApiError& error, ErrorShape shape) {
   const ApiErrorInfo& entry = info(error.code);
   http::Response response{.status = entry.status, .headers = {{"Content-Type", "application/json"}}};
   if (entry.retry_seconds > 0) {
@@ -162,12 +196,8 @@ http::Response error_response(const ApiError& error, std::string body) {
     response.headers.push_back({"x-should-retry", "true"});
   }
   if (entry.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"carat\""});
-  response.body = std::move(body);
+  response.body = boost::json::serialize(error_object(error, shape));
   return response;
-}
-
-http::Response openai_response(const ApiError& error) {
-  return error_response(error, boost::json::serialize(openai_error(error)));
 }
 
 }  // namespace carat::server

@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -85,13 +86,19 @@ ApiError from_engine(const Error& error);
 // The entry for what the transport refuses, by status; `message` is a fixed sentence of the transport's.
 ApiError from_transport(unsigned status, std::string_view message, std::string_view path);
 
-// {"error": {"message", "type", "param", "code"}}, as OpenAI's clients read it.
-boost::json::object openai_error(const ApiError& error);
+// How the clients of an API read errors.
+enum class ErrorShape : std::uint8_t {
+  kOpenAi,     // {"error": {"message", "type", "param", "code"}}
+  kOllama,     // {"error": "message"}
+  kAnthropic,  // {"type": "error", "error": {"type", "message"}}
+};
 
-// Status, headers (Retry-After and its kin, WWW-Authenticate) and that body.
-http::Response openai_response(const ApiError& error);
+// Of the API that a path belongs to; whatever belongs to none has OpenAI's.
+ErrorShape shape_of(std::string_view path);
 
-// The same with a body of another shape.
-http::Response error_response(const ApiError& error, std::string body);
+boost::json::object error_object(const ApiError& error, ErrorShape shape);
+
+// Status, headers (Retry-After and its kin, WWW-Authenticate) and that object as the body.
+http::Response error_response(const ApiError& error, ErrorShape shape);
 
 }  // namespace carat::server

@@ -21,8 +21,8 @@ TEST(ApiErrorTest, CodesAreStableAndUnique) {
 }
 
 TEST(ApiErrorTest, HasTheShapeOfOpenAi) {
-  const http::Response response =
-      openai_response({.code = ApiErrorCode::kInvalidValue, .message = "n must be 1", .param = "n"});
+  const http::Response response = error_response(
+      {.code = ApiErrorCode::kInvalidValue, .message = "n must be 1", .param = "n"}, ErrorShape::kOpenAi);
   EXPECT_EQ(response.status, 400U);
   EXPECT_EQ(boost::json::parse(response.body), boost::json::parse(R"({"error": {"message": "n must be 1",
       "type": "invalid_request_error", "param": "n", "code": "invalid_value"}})"));
@@ -31,7 +31,7 @@ TEST(ApiErrorTest, HasTheShapeOfOpenAi) {
 
 TEST(ApiErrorTest, OverloadSaysWhenToTryAgain) {
   const http::Response response =
-      openai_response(from_engine({ErrorKind::kOverloaded, "queue of 64 is full"}));
+      error_response(from_engine({ErrorKind::kOverloaded, "queue of 64 is full"}), ErrorShape::kOpenAi);
   EXPECT_EQ(response.status, 503U);
   EXPECT_EQ(find_header(response.headers, "Retry-After"), "1");
   EXPECT_EQ(find_header(response.headers, "retry-after-ms"), "1000");
@@ -39,7 +39,8 @@ TEST(ApiErrorTest, OverloadSaysWhenToTryAgain) {
 }
 
 TEST(ApiErrorTest, TooLongNamesBothNumbers) {
-  const auto error = openai_error(context_exceeded({5000, 4096})).at("error").as_object();
+  const auto error =
+      error_object(context_exceeded({5000, 4096}), ErrorShape::kOpenAi).at("error").as_object();
   EXPECT_EQ(error.at("code").as_string(), "context_length_exceeded");
   EXPECT_EQ(error.at("n_prompt_tokens").to_number<int>(), 5000);
   EXPECT_EQ(error.at("n_ctx").to_number<int>(), 4096);

@@ -1,5 +1,6 @@
 #include "server/generation_run.h"
 
+#include <boost/json/serialize.hpp>
 #include <cstddef>
 #include <mutex>
 #include <optional>
@@ -37,7 +38,7 @@ class Run : public std::enable_shared_from_this<Run> {
     if (std::holds_alternative<engine::TokenEvent>(event)) on_prompt_read(choice);
     AnswerFormat::Texts texts;
     parts_.format->on_event(choice, event, texts);
-    for (const std::string& text : texts) write(text);
+    for (const AnswerText& text : texts) write(text);
   }
 
   void on_end(std::size_t choice, const Result<engine::GenerationResult>& result) {
@@ -55,7 +56,7 @@ class Run : public std::enable_shared_from_this<Run> {
       over_ = true;
       parts_.format->finish(texts);
     }
-    for (const std::string& text : texts) write(text);
+    for (const AnswerText& text : texts) write(text);
     if (over_) {
       end_stream();
     } else {
@@ -100,12 +101,13 @@ class Run : public std::enable_shared_from_this<Run> {
     tasks().post([source = stop_]() mutable { source.request_stop(); });
     const std::scoped_lock lock(mutex_);
     if (std::exchange(over_, true)) return;
-    std::string text = parts_.format->error(error);
+    const ErrorShape shape = parts_.format->error_shape();
     if (streams_) {
-      write(text);
+      const bool names_events = shape == ErrorShape::kAnthropic;
+      write(AnswerText(boost::json::serialize(error_object(error, shape)), names_events ? "error" : ""));
       end_stream();
     } else {
-      parts_.responder.send(error_response(error, std::move(text)));
+      parts_.responder.send(error_response(error, shape));
     }
   }
 
@@ -119,14 +121,22 @@ class Run : public std::enable_shared_from_this<Run> {
       http::JsonLines(parts_.responder).start();
     }
   }
-  void write(const std::string& text) {
+  void write(const AnswerText& text) {
     switch (parts_.format->transport()) {
       case Transport::kWhole:
         parts_.responder.send(
-            {.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = text});
+            {.status = 200, .headers = {{"Content-Type", "application/json"}}, .body = text.json});
         break;
-      case Transport::kEvents: http::EventStream(parts_.responder).data(text); break;
-      case Transport::kLines: http::JsonLines(parts_.responder).line(text); break;
+      case Transport::kEvents: write_event(text); break;
+      case Transport::kLines: http::JsonLines(parts_.responder).line(text.json); break;
+    }
+  }
+  void write_event(const AnswerText& text) {
+    const http::EventStream stream(parts_.responder);
+    if (text.event.empty()) {
+      stream.data(text.json);
+    } else {
+      stream.event(text.event, text.json);
     }
   }
   void end_stream() {

@@ -12,16 +12,20 @@
 
 namespace carat::server {
 
-void add_both(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
-              const http::RouteOptions& options) {
-  const auto checked = [handler = std::move(handler)](
-                           const std::shared_ptr<const http::ServerRequest>& request,
-                           const http::Responder& responder) {
+void add_route(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
+               const http::RouteOptions& options) {
+  auto checked = [handler = std::move(handler)](const std::shared_ptr<const http::ServerRequest>& request,
+                                                const http::Responder& responder) {
     const ApiResult<> done = handler(request, responder);
-    if (!done) responder.send(openai_response(done.error()));
+    if (!done) responder.send(error_response(done.error(), shape_of(request->path)));
   };
-  router.add(method, fmt::format("/v1{}", pattern), checked, options);
-  router.add(method, pattern, checked, options);
+  router.add(method, pattern, std::move(checked), options);
+}
+
+void add_both(http::Router& router, std::string_view method, std::string_view pattern,
+              const ApiHandler& handler, const http::RouteOptions& options) {
+  add_route(router, method, fmt::format("/v1{}", pattern), handler, options);
+  add_route(router, method, pattern, handler, options);
 }
 
 ApiResult<boost::json::object> parse_body(const http::ServerRequest& request) {

@@ -17,9 +17,13 @@ namespace carat::server {
 using ApiHandler =
     std::function<ApiResult<>(const std::shared_ptr<const http::ServerRequest>&, const http::Responder&)>;
 
-// Adds it at "/v1" + pattern and at the pattern itself. Errors are answered in OpenAI's shape.
-void add_both(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
-              const http::RouteOptions& options = {});
+// Errors are answered in the shape of the API that the path belongs to.
+void add_route(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
+               const http::RouteOptions& options = {});
+
+// Adds it at "/v1" + pattern and at the pattern itself.
+void add_both(http::Router& router, std::string_view method, std::string_view pattern,
+              const ApiHandler& handler, const http::RouteOptions& options = {});
 
 // The body as an object.
 ApiResult<boost::json::object> parse_body(const http::ServerRequest& request);

@@ -53,10 +53,10 @@ class ChatWhole final : public AnswerFormat {
     body["usage"] = usage_object(usage_.total());
     body["seed"] = head_.seed;
     body["timings"] = timings_object(usage_.total());
-    out.push_back(json::serialize(body));
+    out.emplace_back(json::serialize(body));
   }
 
-  std::string error(const ApiError& error) const override { return json::serialize(openai_error(error)); }
+  ErrorShape error_shape() const override { return ErrorShape::kOpenAi; }
 
  private:
   struct Choice {
@@ -85,9 +85,9 @@ class ChatStream final : public AnswerFormat {
     if (const auto* admitted = std::get_if<engine::Admitted>(&event)) {
       cached_tokens_ = admitted->cached_tokens;
       prompt_tokens_ = admitted->prompt_tokens;
-      out.push_back(chunk(choice, {{"role", "assistant"}, {"content", ""}}, 0, nullptr));
+      out.emplace_back(chunk(choice, {{"role", "assistant"}, {"content", ""}}, 0, nullptr));
     } else if (const auto* prefill = std::get_if<engine::PrefillProgress>(&event)) {
-      if (return_progress_) out.push_back(progress(choice, *prefill));
+      if (return_progress_) out.emplace_back(progress(choice, *prefill));
     } else if (const auto* token = std::get_if<engine::TokenEvent>(&event)) {
       if (token->logprobs) choices_[choice].pending.push_back(*token->logprobs);
       add_text(choice, token->text, out);
@@ -107,7 +107,7 @@ class ChatStream final : public AnswerFormat {
     json::object body = chunk_object(choice, {}, own.pending.size(), json::value(finish_name(result.finish)));
     body["seed"] = head_.seed;
     if (is_last) body["timings"] = timings_object(usage_.total());
-    out.push_back(json::serialize(body));
+    out.emplace_back(json::serialize(body));
   }
 
   void finish(Texts& out) override {
@@ -116,12 +116,12 @@ class ChatStream final : public AnswerFormat {
       body["choices"] = json::array();
       body["usage"] = usage_object(usage_.total());
       body["timings"] = timings_object(usage_.total());
-      out.push_back(json::serialize(body));
+      out.emplace_back(json::serialize(body));
     }
     out.emplace_back("[DONE]");
   }
 
-  std::string error(const ApiError& error) const override { return json::serialize(openai_error(error)); }
+  ErrorShape error_shape() const override { return ErrorShape::kOpenAi; }
 
  private:
   static constexpr std::string_view kObject = "chat.completion.chunk";
@@ -134,7 +134,7 @@ class ChatStream final : public AnswerFormat {
 
   void add_text(std::size_t choice, const std::string& text, Texts& out) {
     if (text.empty()) return;
-    out.push_back(chunk(choice, {{"content", text}}, choices_[choice].pending.size(), nullptr));
+    out.emplace_back(chunk(choice, {{"content", text}}, choices_[choice].pending.size(), nullptr));
   }
 
   // Takes the first `tokens` of the pending log-probabilities along.

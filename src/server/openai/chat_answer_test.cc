@@ -49,7 +49,7 @@ TEST(ChatAnswerTest, WholeAnswer) {
   EXPECT_TRUE(out.empty());
   format->finish(out);
   ASSERT_EQ(out.size(), 1U);
-  EXPECT_EQ(json::parse(out[0]), json::parse(R"({"id": "chatcmpl-1", "object": "chat.completion",
+  EXPECT_EQ(json::parse(out[0].json), json::parse(R"({"id": "chatcmpl-1", "object": "chat.completion",
       "created": 1700000000, "model": "m", "system_fingerprint": "fp_1",
       "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi", "refusal": null},
                    "logprobs": null, "finish_reason": "stop"}],
@@ -81,15 +81,15 @@ TEST(ChatAnswerTest, Stream) {
     return json::parse("{" + head + R"(, "choices": [{"index": 0, "delta": )" + delta +
                        R"(, "logprobs": null, "finish_reason": null}]})");
   };
-  EXPECT_EQ(json::parse(out[0]), chunk(R"({"role": "assistant", "content": ""})"));
-  EXPECT_EQ(json::parse(out[1]), chunk(R"({"content": "Hi"})"));
-  EXPECT_EQ(json::parse(out[2]), chunk(R"({"content": "!"})"));
-  const json::value last = json::parse(out[3]);
+  EXPECT_EQ(json::parse(out[0].json), chunk(R"({"role": "assistant", "content": ""})"));
+  EXPECT_EQ(json::parse(out[1].json), chunk(R"({"content": "Hi"})"));
+  EXPECT_EQ(json::parse(out[2].json), chunk(R"({"content": "!"})"));
+  const json::value last = json::parse(out[3].json);
   EXPECT_EQ(last.at_pointer("/choices/0/finish_reason"), json::value("length"));
   EXPECT_EQ(last.at_pointer("/choices/0/delta"), json::value(json::object()));
   EXPECT_EQ(last.at_pointer("/timings/prompt_n").to_number<int>(), 6);
   EXPECT_FALSE(last.as_object().contains("usage"));
-  EXPECT_EQ(out[4], "[DONE]");
+  EXPECT_EQ(out[4].json, "[DONE]");
 }
 
 TEST(ChatAnswerTest, StreamWithUsage) {
@@ -103,12 +103,12 @@ TEST(ChatAnswerTest, StreamWithUsage) {
   format->on_result(0, result("Hi", 1), out);
   format->finish(out);
   ASSERT_EQ(out.size(), 5U);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(json::parse(out[i]).as_object().at("usage").is_null());
-  const json::value last = json::parse(out[3]);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(json::parse(out[i].json).as_object().at("usage").is_null());
+  const json::value last = json::parse(out[3].json);
   EXPECT_TRUE(last.at("choices").as_array().empty());
   EXPECT_EQ(last.at_pointer("/usage/total_tokens").to_number<int>(), 12);
   EXPECT_TRUE(last.as_object().contains("timings"));
-  EXPECT_EQ(out[4], "[DONE]");
+  EXPECT_EQ(out[4].json, "[DONE]");
 }
 
 TEST(ChatAnswerTest, ProgressOnRequest) {
@@ -120,7 +120,7 @@ TEST(ChatAnswerTest, ProgressOnRequest) {
   format->on_event(0, engine::Admitted{10, 4}, out);
   format->on_event(0, engine::PrefillProgress{3, 6}, out);
   ASSERT_EQ(out.size(), 2U);
-  EXPECT_EQ(json::parse(out[1]).at("prompt_progress"),
+  EXPECT_EQ(json::parse(out[1].json).at("prompt_progress"),
             json::parse(R"({"total": 10, "cache": 4, "processed": 7})"));
 }
 
@@ -145,15 +145,15 @@ TEST(ChatAnswerTest, LogprobsGoWithTheirText) {
   whole->on_result(0, result("\xC3\xA9", 2), body);
   whole->finish(body);
   ASSERT_EQ(out.size(), 3U);
-  EXPECT_TRUE(json::parse(out[0]).at_pointer("/choices/0/logprobs").is_null());
-  const json::value content = json::parse(out[1]).at_pointer("/choices/0/logprobs/content");
+  EXPECT_TRUE(json::parse(out[0].json).at_pointer("/choices/0/logprobs").is_null());
+  const json::value content = json::parse(out[1].json).at_pointer("/choices/0/logprobs/content");
   EXPECT_EQ(content.as_array().size(), 2U);
   EXPECT_EQ(content.at_pointer("/0/bytes"), json::parse("[195]"));
   EXPECT_EQ(content.at_pointer("/0/token"), json::value("\xEF\xBF\xBD"));
   EXPECT_EQ(content.at_pointer("/1/logprob").to_number<double>(), -0.5);
   EXPECT_EQ(content.at_pointer("/1/top_logprobs/1"),
             json::parse(R"({"token": "z", "logprob": -2.0, "bytes": [122]})"));
-  EXPECT_TRUE(json::parse(out[2]).at_pointer("/choices/0/logprobs").is_null());
+  EXPECT_TRUE(json::parse(out[2].json).at_pointer("/choices/0/logprobs").is_null());
   EXPECT_EQ(json::parse(body.at(0)).at_pointer("/choices/0/logprobs/content"), content);
 }
 
@@ -167,7 +167,7 @@ TEST(ChatAnswerTest, ImpossibleTokensHaveAFiniteLogprob) {
   format->on_event(0, event, out);
   format->on_result(0, result("a", 1), out);
   format->finish(out);
-  EXPECT_EQ(json::parse(out[0]).at_pointer("/choices/0/logprobs/content/0/logprob").to_number<double>(),
+  EXPECT_EQ(json::parse(out[0].json).at_pointer("/choices/0/logprobs/content/0/logprob").to_number<double>(),
             -9999.0);
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
-#include <iterator>
 #include <utility>
 
 #include "server/openai/message_parts.h"
@@ -13,8 +12,6 @@ namespace {
 
 namespace json = boost::json;
 using prompt::Role;
-
-constexpr std::string_view kBetweenMessages = "\n\n";
 
 // Calls of an earlier answer, in the form that Gemma 3's documentation shows models: one JSON object each.
 std::string tool_calls_text(FieldReader& message) {
@@ -41,62 +38,16 @@ std::string tool_calls_text(FieldReader& message) {
   return text;
 }
 
-void append(std::string& text, std::string_view more) {
-  if (!text.empty() && !more.empty()) text += kBetweenMessages;
-  text += more;
-}
-
-// Puts messages into the order that prompts need: neighbours of the same role become one.
-class Conversation {
- public:
-  // System messages before all others are the system text; a later one is text of the user's.
-  void add_system(const std::string& text) {
-    if (messages_.empty()) {
-      append(system_, text);
-      has_system_ = true;
-    } else {
-      add({.role = Role::kUser, .text = text});
-    }
-  }
-  void add(ChatMessage message) {
-    if (messages_.empty() && message.role == Role::kAssistant) messages_.emplace_back();
-    if (messages_.empty() || messages_.back().role != message.role) {
-      messages_.push_back(std::move(message));
-      return;
-    }
-    ChatMessage& last = messages_.back();
-    append(last.text, message.text);
-    last.images.insert(last.images.end(), std::make_move_iterator(message.images.begin()),
-                       std::make_move_iterator(message.images.end()));
-  }
-
-  void finish(ChatRequest& request) && {
-    // The beginning of an answer that is empty is none.
-    if (!messages_.empty() && messages_.back().role == Role::kAssistant && messages_.back().text.empty())
-      messages_.pop_back();
-    if (messages_.empty()) messages_.emplace_back();  // the system text alone, as a turn of the user's
-    request.continues_answer = messages_.back().role == Role::kAssistant;
-    if (has_system_) request.messages.push_back({.role = Role::kSystem, .text = std::move(system_)});
-    request.messages.insert(request.messages.end(), std::make_move_iterator(messages_.begin()),
-                            std::make_move_iterator(messages_.end()));
-  }
-
- private:
-  std::string system_;
-  bool has_system_ = false;
-  std::vector<ChatMessage> messages_;
-};
-
-void read_assistant(FieldReader& read, Conversation& conversation) {
+void read_assistant(FieldReader& read, ChatBuilder& chat) {
   ChatMessage message{.role = Role::kAssistant};
   read_content(read, /*allows_images=*/false, message.text, message.images);
-  append(message.text, tool_calls_text(read));
-  conversation.add(std::move(message));
+  append_paragraph(message.text, tool_calls_text(read));
+  chat.add(std::move(message));
 }
 
-void read_message(FieldReader& read, Conversation& conversation) {
+void read_message(FieldReader& read, ChatBuilder& chat) {
   const std::string_view role = read.text("role").value_or("");
-  if (role == "assistant") return read_assistant(read, conversation);
+  if (role == "assistant") return read_assistant(read, chat);
   const bool is_user = role == "user";
   const bool is_system = role == "system" || role == "developer";
   const bool is_tool = role == "tool" || role == "function";
@@ -107,9 +58,9 @@ void read_message(FieldReader& read, Conversation& conversation) {
     return read.refuse(ApiErrorCode::kMissingParameter, "content", "is missing");
   ChatMessage message;
   read_content(read, is_user, message.text, message.images);
-  if (is_system) return conversation.add_system(message.text);
+  if (is_system) return chat.add_system(message.text);
   if (is_tool) message.text = fmt::format("```tool_output\n{}\n```", message.text);
-  conversation.add(std::move(message));
+  chat.add(std::move(message));
 }
 
 void read_messages(FieldReader& read, ChatRequest& request) {
@@ -117,17 +68,15 @@ void read_messages(FieldReader& read, ChatRequest& request) {
   if (messages == nullptr) return read.refuse(ApiErrorCode::kMissingParameter, "messages", "is missing");
   if (messages->empty())
     return read.refuse(ApiErrorCode::kInvalidValue, "messages", "must hold one message or more");
-  Conversation conversation;
+  ChatBuilder chat;
   for (std::size_t i = 0; i < messages->size() && !read.error(); ++i) {
     const json::object* message = (*messages)[i].if_object();
     if (message == nullptr) return read.expected("messages", "an array of objects");
     FieldReader fields(read, *message, fmt::format("messages[{}]", i));
-    read_message(fields, conversation);
+    read_message(fields, chat);
   }
-  std::move(conversation).finish(request);
-  std::size_t images = 0;
-  for (const ChatMessage& message : request.messages) images += message.images.size();
-  if (images > kMostImages)
+  request.turns = std::move(chat).finish();
+  if (image_count(request.turns) > kMostImages)
     read.refuse(ApiErrorCode::kInvalidValue, "messages",
                 fmt::format("may hold {} images at most", kMostImages));
 }

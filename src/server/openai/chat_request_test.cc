@@ -19,13 +19,13 @@ std::string conversation(const std::string& messages) {
   const auto request = parse(fmt::format("{{\"messages\": {}}}", messages));
   if (!request) return fmt::format("error: {}", request.error().message);
   std::string out;
-  for (const ChatMessage& message : request->messages) {
+  for (const ChatMessage& message : request->turns.messages) {
     if (!out.empty()) out += '|';
     out += message.role == Role::kSystem ? "s:" : message.role == Role::kUser ? "u:" : "a:";
     out += message.text;
     if (!message.images.empty()) out += fmt::format("+{}", message.images.size());
   }
-  if (request->continues_answer) out += "...";
+  if (request->turns.continues_answer) out += "...";
   return out;
 }
 
@@ -79,7 +79,7 @@ TEST(ChatRequestTest, ImagesAreDecoded) {
   const auto request = parse(R"({"messages": [{"role": "user", "content": [
       {"type": "image_url", "image_url": {"url": "data:image/png;base64,Zm9v", "detail": "low"}}]}]})");
   ASSERT_TRUE(request);
-  const ImageSource& image = request->messages[0].images.at(0);
+  const ImageSource& image = request->turns.messages[0].images.at(0);
   ASSERT_EQ(image.file.size(), 3U);
   EXPECT_EQ(image.file[0], std::byte{'f'});
   EXPECT_EQ(image.detail, ImageSource::Detail::kLow);

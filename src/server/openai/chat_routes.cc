@@ -1,12 +1,12 @@
 #include <utility>
 
 #include "chat/prompt_style.h"
+#include "server/chat_prompt.h"
 #include "server/openai/chat_answer.h"
-#include "server/openai/chat_prompt.h"
 #include "server/openai/chat_request.h"
 #include "server/openai/routes.h"
-#include "server/openai/start_answer.h"
 #include "server/route_helpers.h"
+#include "server/start_answer.h"
 
 namespace carat::server::openai {
 namespace {
@@ -18,7 +18,7 @@ ApiResult<> complete_chat(ServerContext& context, const Request& request, const 
   CARAT_TRY(NamedModel named, find_model(context.models, body));
   const ServedModel& model = *named.model;
   CARAT_TRY(ChatRequest chat, parse_chat_request(body, model.sampling));
-  CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, chat, request->stop));
+  CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, chat.turns, request->stop));
   for (std::string& text : chat::stop_strings(model.style))
     chat.options.sampling.stop.push_back(std::move(text));
   AnswerStarter starter(context, std::move(named), chat.options, request);
@@ -33,7 +33,7 @@ ApiResult<> count_chat_tokens(ServerContext& context, const Request& request,
   CARAT_TRY(const boost::json::object body, parse_body(*request));
   CARAT_TRY(const NamedModel named, find_model(context.models, body));
   CARAT_TRY(const ChatRequest chat, parse_chat_messages(body));
-  CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*named.model, chat, request->stop));
+  CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*named.model, chat.turns, request->stop));
   const auto count = named.model->engine->count_tokens(prompt);
   if (!count) return std::unexpected(from_engine(count.error()));
   responder.send(json_response({{"object", "response.input_tokens"}, {"input_tokens", *count}}));

@@ -78,7 +78,7 @@ class CompletionFormat : public AnswerFormat {
     if (const auto* rest = std::get_if<engine::TrailingText>(&event)) own.add(*rest);
   }
 
-  std::string error(const ApiError& error) const override { return json::serialize(openai_error(error)); }
+  ErrorShape error_shape() const override { return ErrorShape::kOpenAi; }
 
  protected:
   static constexpr std::string_view kObject = "text_completion";
@@ -122,7 +122,7 @@ class CompletionWhole final : public CompletionFormat {
     body["usage"] = usage_object(usage_.total());
     body["seed"] = head_.seed;
     body["timings"] = timings_object(usage_.total());
-    out.push_back(json::serialize(body));
+    out.emplace_back(json::serialize(body));
   }
 
  private:
@@ -144,7 +144,7 @@ class CompletionStream final : public CompletionFormat {
     const auto* token = std::get_if<engine::TokenEvent>(&event);
     if (token == nullptr || token->text.empty()) return;
     own.settle(SIZE_MAX);
-    out.push_back(json::serialize(chunk(choice, nullptr)));
+    out.emplace_back(json::serialize(chunk(choice, nullptr)));
   }
 
   void on_result(std::size_t choice, const GenerationResult& result, Texts& out) override {
@@ -152,7 +152,7 @@ class CompletionStream final : public CompletionFormat {
     json::object body = chunk(choice, json::value(finish_name(result.finish)));
     body["seed"] = head_.seed;
     if (++ended_ == choices_.size() && !include_usage_) body["timings"] = timings_object(usage_.total());
-    out.push_back(json::serialize(body));
+    out.emplace_back(json::serialize(body));
   }
 
   void finish(Texts& out) override {
@@ -161,7 +161,7 @@ class CompletionStream final : public CompletionFormat {
       body["choices"] = json::array();
       body["usage"] = usage_object(usage_.total());
       body["timings"] = timings_object(usage_.total());
-      out.push_back(json::serialize(body));
+      out.emplace_back(json::serialize(body));
     }
     out.emplace_back("[DONE]");
   }

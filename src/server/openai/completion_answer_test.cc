@@ -49,7 +49,7 @@ TEST(CompletionAnswerTest, EchoWithLogprobsAsLmEvalReadsThem) {
   format->on_result(0, result("!", 1), out);
   format->finish(out);
   ASSERT_EQ(out.size(), 1U);
-  const json::value choice = json::parse(out[0]).at_pointer("/choices/0");
+  const json::value choice = json::parse(out[0].json).at_pointer("/choices/0");
   EXPECT_EQ(choice, json::parse(R"({"text": "héllo!", "index": 0, "finish_reason": "stop", "logprobs": {
       "tokens": ["<bos>", "hé", "llo", "!"], "token_logprobs": [null, -1.0, -2.0, -3.0],
       "top_logprobs": [null, {"best": -0.25, "hé": -1.0}, {"best": -0.25, "llo": -2.0}, {"best": -0.25, "!": -3.0}],
@@ -104,11 +104,11 @@ TEST(CompletionAnswerTest, StreamKeepsCountingOffsets) {
   format->on_result(0, result("ab", 2), out);
   format->finish(out);
   ASSERT_EQ(out.size(), 4U);
-  EXPECT_EQ(json::parse(out[0]).at_pointer("/choices/0/text"), json::value("h\xC3\xA9lloa"));
-  EXPECT_EQ(json::parse(out[0]).at_pointer("/choices/0/logprobs/text_offset"), json::parse("[0, 0, 2, 5]"));
-  EXPECT_EQ(json::parse(out[1]).at_pointer("/choices/0/logprobs/text_offset"), json::parse("[6]"));
-  EXPECT_EQ(json::parse(out[2]).at_pointer("/choices/0/finish_reason"), json::value("stop"));
-  EXPECT_EQ(out[3], "[DONE]");
+  EXPECT_EQ(json::parse(out[0].json).at_pointer("/choices/0/text"), json::value("h\xC3\xA9lloa"));
+  EXPECT_EQ(json::parse(out[0].json).at_pointer("/choices/0/logprobs/text_offset"), json::parse("[0, 0, 2, 5]"));
+  EXPECT_EQ(json::parse(out[1].json).at_pointer("/choices/0/logprobs/text_offset"), json::parse("[6]"));
+  EXPECT_EQ(json::parse(out[2].json).at_pointer("/choices/0/finish_reason"), json::value("stop"));
+  EXPECT_EQ(out[3].json, "[DONE]");
 }
 
 TEST(CompletionAnswerTest, PartsOfCharactersAreSpelledAsBytes) {

@@ -3,8 +3,8 @@
 #include "server/openai/completion_answer.h"
 #include "server/openai/completion_request.h"
 #include "server/openai/routes.h"
-#include "server/openai/start_answer.h"
 #include "server/route_helpers.h"
+#include "server/start_answer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::server::openai {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/chat_messages.h"
 #include "server/json_fields.h"
-#include "server/openai/chat_request.h"
 
 namespace carat::server::openai {
 

@@ -41,7 +41,7 @@ class RoutesTest : public testing::Test {
     http::ServerOptions options;
     options.port = 0;
     options.refusal_body = [](unsigned status, std::string_view message, std::string_view path) {
-      return openai_response(from_transport(status, message, path));
+      return error_response(from_transport(status, message, path), shape_of(path));
     };
     auto server = http::Server::listen(options);
     ASSERT_TRUE(server) << server.error().message;

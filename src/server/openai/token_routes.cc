@@ -4,12 +4,13 @@
 
 #include "base/utf8.h"
 #include "prompt/piece.h"
+#include "server/chat_prompt.h"
 #include "server/json_fields.h"
-#include "server/openai/chat_prompt.h"
+#include "server/openai/chat_request.h"
 #include "server/openai/completion_request.h"
 #include "server/openai/routes.h"
-#include "server/openai/start_answer.h"
 #include "server/route_helpers.h"
+#include "server/start_answer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::server::openai {
@@ -36,12 +37,12 @@ ApiResult<TokenizerOfModel> find_tokenizer(const ServerContext& context, const j
 ApiResult<std::vector<TokenId>> encode_messages(const TokenizerOfModel& found, const json::object& body,
                                                 const std::stop_token& stop) {
   CARAT_TRY(const ChatRequest chat, parse_chat_messages(body));
-  for (const ChatMessage& message : chat.messages) {
+  for (const ChatMessage& message : chat.turns.messages) {
     if (!message.images.empty())
       return std::unexpected(
           ApiError{.code = ApiErrorCode::kUnsupportedContent, .message = {}, .param = "messages"});
   }
-  CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*found.named.model, chat, stop));
+  CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*found.named.model, chat.turns, stop));
   return prompt::encode(prompt.prompt, *found.tokenizer, {}).ids;
 }
 

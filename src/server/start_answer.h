@@ -12,7 +12,7 @@
 #include "server/generation_options.h"
 #include "server/server_context.h"
 
-namespace carat::server::openai {
+namespace carat::server {
 
 inline constexpr std::size_t kMostPromptBytes = std::size_t{64} << 20;  // of a body that may hold images
 
@@ -38,4 +38,4 @@ class AnswerStarter {
   bool is_seeded_;
 };
 
-}  // namespace carat::server::openai
+}  // namespace carat::server

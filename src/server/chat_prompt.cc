@@ -1,11 +1,11 @@
-#include "server/openai/chat_prompt.h"
+#include "server/chat_prompt.h"
 
 #include <utility>
 #include <vector>
 
 #include "chat/prompt_style.h"
 
-namespace carat::server::openai {
+namespace carat::server {
 namespace {
 
 bool scans(const ServedModel& model, ImageSource::Detail detail) {
@@ -33,10 +33,10 @@ ApiResult<prompt::Image> decode(const ServedModel& model, const ImageSource& sou
 
 }  // namespace
 
-ApiResult<prompt::GenerationRequest> render_chat(const ServedModel& model, const ChatRequest& chat,
+ApiResult<prompt::GenerationRequest> render_chat(const ServedModel& model, const ChatTurns& turns,
                                                  const std::stop_token& stop) {
   prompt::GenerationRequest request;
-  for (const ChatMessage& source : chat.messages) {
+  for (const ChatMessage& source : turns.messages) {
     prompt::Message& message = request.messages.emplace_back();
     message.role = source.role;
     message.text = source.text;
@@ -44,8 +44,8 @@ ApiResult<prompt::GenerationRequest> render_chat(const ServedModel& model, const
       CARAT_TRY(message.images.emplace_back(), decode(model, image, stop));
     }
   }
-  auto pieces = chat.continues_answer ? chat::render_begun_answer(model.style, request.messages)
-                                      : chat::render(model.style, request.messages);
+  auto pieces = turns.continues_answer ? chat::render_begun_answer(model.style, request.messages)
+                                       : chat::render(model.style, request.messages);
   if (!pieces)
     return std::unexpected(ApiError{
         .code = ApiErrorCode::kInvalidValue, .message = pieces.error().message, .param = "messages"});
@@ -53,4 +53,4 @@ ApiResult<prompt::GenerationRequest> render_chat(const ServedModel& model, const
   return request;
 }
 
-}  // namespace carat::server::openai
+}  // namespace carat::server

@@ -1,10 +1,10 @@
-#include "server/openai/start_answer.h"
+#include "server/start_answer.h"
 
 #include <utility>
 
 #include "server/route_helpers.h"
 
-namespace carat::server::openai {
+namespace carat::server {
 
 AnswerStarter::AnswerStarter(ServerContext& context, NamedModel model, const GenerationOptions& options,
                              std::shared_ptr<const http::ServerRequest> request)
@@ -32,6 +32,7 @@ void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
     prompt.sampling = options_.sampling;
     prompt.owner = context_.access.owner_of(*request_);
     prompt.reuse_cache = options_.reuse_cache;
+    prompt.adapters = model_.model->adapters;
     for (std::size_t i = 0; i < options_.choices; ++i) {
       if (is_seeded_) prompt.sampling.seed = seed_ + i;
       choices.push_back(prompt);
@@ -45,4 +46,4 @@ void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
                                          .responder = responder});
 }
 
-}  // namespace carat::server::openai
+}  // namespace carat::server

@@ -1,0 +1,62 @@
+#include "server/anthropic/routes.h"
+
+#include <utility>
+#include <vector>
+
+#include "chat/prompt_style.h"
+#include "server/anthropic/answer.h"
+#include "server/anthropic/request.h"
+#include "server/chat_prompt.h"
+#include "server/route_helpers.h"
+#include "server/start_answer.h"
+
+namespace carat::server::anthropic {
+namespace {
+
+using HttpRequest = std::shared_ptr<const http::ServerRequest>;
+
+ApiResult<> create_message(ServerContext& context, const HttpRequest& http_request,
+                           const http::Responder& responder) {
+  CARAT_TRY(const boost::json::object body, parse_body(*http_request));
+  CARAT_TRY(NamedModel named, find_model(context.models, body));
+  const ServedModel& model = *named.model;
+  CARAT_TRY(Request request, parse_request(body, model.sampling));
+  CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, request.turns, http_request->stop));
+  for (std::string& text : chat::stop_strings(model.style))
+    request.options.sampling.stop.push_back(std::move(text));
+  AnswerStarter starter(context, std::move(named), request.options, http_request);
+  std::vector<prompt::GenerationRequest> prompts;
+  prompts.push_back(std::move(prompt));
+  starter.start(std::move(prompts), make_format(starter.head("msg_"), request.options.stream), responder);
+  return {};
+}
+
+ApiResult<> count_tokens(ServerContext& context, const HttpRequest& http_request,
+                         const http::Responder& responder) {
+  CARAT_TRY(const boost::json::object body, parse_body(*http_request));
+  CARAT_TRY(const NamedModel named, find_model(context.models, body));
+  CARAT_TRY(const ChatTurns turns, parse_turns(body));
+  CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*named.model, turns, http_request->stop));
+  const auto count = named.model->engine->count_tokens(prompt);
+  if (!count) return std::unexpected(from_engine(count.error()));
+  responder.send(json_response({{"input_tokens", *count}}));
+  return {};
+}
+
+}  // namespace
+
+void add_routes(http::Router& router, ServerContext& context) {
+  const http::RouteOptions options{.most_body_bytes = kMostPromptBytes};
+  const auto add = [&](std::string_view pattern, auto handle) {
+    add_route(
+        router, "POST", pattern,
+        [&context, handle](const HttpRequest& request, const http::Responder& responder) {
+          return handle(context, request, responder);
+        },
+        options);
+  };
+  add("/v1/messages", create_message);
+  add("/v1/messages/count_tokens", count_tokens);
+}
+
+}  // namespace carat::server::anthropic

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "prompt/message.h"
+
+namespace carat::server {
+
+inline constexpr std::size_t kMostImages = 64;  // of one request
+
+// A picture as it came, not yet decoded.
+struct ImageSource {
+  enum class Detail : std::uint8_t { kAuto, kLow, kHigh };
+  std::vector<std::byte> file;
+  Detail detail = Detail::kAuto;
+};
+
+struct ChatMessage {
+  prompt::Role role = prompt::Role::kUser;
+  std::string text = {};
+  std::vector<ImageSource> images = {};  // shown before the text
+};
+
+// The messages of a request in the order that prompts need: an optional system message, then user and
+// assistant in turn.
+struct ChatTurns {
+  std::vector<ChatMessage> messages;
+  bool continues_answer = false;  // the last message is the beginning of the answer
+};
+
+std::size_t image_count(const ChatTurns& turns);
+
+// Text, an empty line, more text; without the line where either is empty.
+void append_paragraph(std::string& text, std::string_view more);
+
+// Puts the messages of any API into that order: neighbours of the same role become one, an answer at the
+// beginning gets an empty question.
+class ChatBuilder {
+ public:
+  // Before all other messages it is the system text; later it is text of the user's.
+  void add_system(std::string_view text);
+  void add(ChatMessage message);
+  ChatTurns finish() &&;
+
+ private:
+  std::string system_;
+  bool has_system_ = false;
+  std::vector<ChatMessage> messages_;
+};
+
+}  // namespace carat::server
