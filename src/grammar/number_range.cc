@@ -8,7 +8,8 @@
 namespace carat::grammar {
 namespace {
 
-constexpr std::string_view kAnyFraction = "(\".\" [0-9]+)?";
+constexpr std::string_view kAnyFraction = "(\".\" [0-9]{1,18})?";
+constexpr std::size_t kMostDigits = 18;  // of whole numbers without an upper bound
 
 std::string digit_range(char first, char last) {
   return first == last ? fmt::format("\"{}\"", first) : fmt::format("[{}-{}]", first, last);
@@ -63,7 +64,7 @@ std::string whole_range(const std::string& low, const std::optional<std::string>
     const std::string last = high && length == longest ? *high : std::string(length, '9');
     add(out, same_length(first, last));
   }
-  if (!high) add(out, fmt::format("[1-9] [0-9]{{{},}}", low.size()));
+  if (!high) add(out, fmt::format("[1-9] [0-9]{{{},{}}}", low.size(), std::max(low.size(), kMostDigits - 1)));
   return fmt::format("({})", out);
 }
 

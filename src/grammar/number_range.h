@@ -7,7 +7,8 @@
 
 namespace carat::grammar {
 
-// EBNF of the integers in [least, most], without leading zeros; nothing on a side is no bound. least <= most.
+// EBNF of the integers in [least, most], without leading zeros; nothing on a side is a bound of 18
+// digits. least <= most.
 std::string integer_range(std::optional<std::int64_t> least, std::optional<std::int64_t> most);
 
 // A decimal number as digits: "-", then those before and behind the point.

@@ -17,7 +17,9 @@ namespace {
 using boost::json::object;
 using boost::json::value;
 
-constexpr std::string_view kNumber = "(\"-\"? (\"0\" | [1-9] [0-9]*) (\".\" [0-9]+)? ([eE] [+-]? [0-9]+)?)";
+// Few enough digits for a double, and an end for a model that writes digits for ever.
+constexpr std::string_view kNumber =
+    "(\"-\"? (\"0\" | [1-9] [0-9]{0,17}) (\".\" [0-9]{1,18})? ([eE] [+-]? [0-9]{1,2})?)";
 
 // Beyond this whole doubles are not exact, and so no bounds of whole numbers.
 constexpr double kMostExact = 9007199254740992.0;  // 2^53

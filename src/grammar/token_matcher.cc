@@ -109,6 +109,7 @@ struct TokenMatcher::State {
   }
 
   Result<> accept(TokenId token) {
+    if (failed) return broken();
     if (!is_current) CARAT_TRY_VOID(fill());
     if (!allows(token)) {
       return fail(ErrorKind::kFailed, "token {} is not allowed by the output constraint", token);
@@ -141,7 +142,7 @@ Result<TokenMatcher> TokenMatcher::start(std::shared_ptr<const CompiledConstrain
 }
 
 Result<std::span<const std::uint32_t>> TokenMatcher::allowed() {
-  if (state_->is_current) return std::span<const std::uint32_t>(state_->mask);
+  if (state_->is_current && !state_->failed) return std::span<const std::uint32_t>(state_->mask);
   if (const Result<> filled = state_->fill(); !filled) {
     state_->failed = true;
     return std::unexpected(filled.error());

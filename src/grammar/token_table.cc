@@ -30,6 +30,14 @@ std::size_t count_characters(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+// Whether a byte piece stands for a character that has a piece of its own: models never write it so, and a
+// mask with both would never leave one token only.
+bool is_spare_byte(const tokenizer::Tokenizer& tokenizer, TokenId id) {
+  if (!tokenizer.is_byte(id) || static_cast<unsigned char>(tokenizer.piece(id)[0]) >= 0x80) return false;
+  const auto ids = tokenizer.encode(tokenizer.piece(id), tokenizer::ControlTokens::kAsText);
+  return ids.size() == 1 && ids[0] != id;
+}
+
 }  // namespace
 
 TokenTexts TokenTable::texts(const tokenizer::Tokenizer& tokenizer) {
@@ -40,7 +48,7 @@ TokenTexts TokenTable::texts(const tokenizer::Tokenizer& tokenizer) {
     const tokenizer::PieceKind kind = tokenizer.vocabulary().kind(id);
     if (tokenizer.is_end_of_generation(id)) out.stop.push_back(id);
     if (kind == tokenizer::PieceKind::kControl || kind == tokenizer::PieceKind::kUnused) continue;
-    out.texts[i] = tokenizer.piece(id);
+    if (!is_spare_byte(tokenizer, id)) out.texts[i] = tokenizer.piece(id);
   }
   return out;
 }
