@@ -76,8 +76,10 @@ Result<ChildProcess> ChildProcess::start(const std::string& program, const std::
   if (error != 0) {
     ::close(ends[0]);
     if (error == ENOENT) {
-      return fail(ErrorKind::kNotFound,
-                  "{}: there is no such program, and pictures are read by it: install Carat anew", program);
+      return fail(
+          ErrorKind::kNotFound,
+          "{}: there is no such program, and work on input from outside is done by it: install Carat anew",
+          program);
     }
     return fail(ErrorKind::kFailed, "{}: cannot start: {}", program, std::strerror(error));
   }
@@ -86,6 +88,12 @@ Result<ChildProcess> ChildProcess::start(const std::string& program, const std::
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : process_(std::exchange(other.process_, 0)), socket_(std::exchange(other.socket_, -1)) {}
+
+ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
+  std::swap(process_, other.process_);
+  std::swap(socket_, other.socket_);
+  return *this;
+}
 
 ChildProcess::~ChildProcess() {
   if (process_ > 0) end();

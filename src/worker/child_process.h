@@ -22,7 +22,7 @@ class ChildProcess {
   static Result<ChildProcess> start(const std::string& program, const std::string& argument);
   ~ChildProcess();
   ChildProcess(ChildProcess&& other) noexcept;
-  ChildProcess& operator=(ChildProcess&&) = delete;
+  ChildProcess& operator=(ChildProcess&& other) noexcept;
 
   enum class Transfer { kDone, kClosed, kLate };
   Transfer send(std::span<const std::byte> bytes, Deadline deadline);

@@ -12,7 +12,6 @@
 #include <system_error>
 #include <utility>
 
-#include "worker/child_process.h"
 #include "worker/message.h"
 
 namespace carat::worker {
@@ -58,6 +57,7 @@ std::string printable_ascii(std::string_view text) {
 struct Answer {
   Transfer transfer = Transfer::kDone;  // how far it got
   Result<std::vector<std::byte>> reply = {};
+  bool broken = false;  // what came was no reply, or not all of one was read
 };
 
 Answer exchange(ChildProcess& child, std::span<const std::byte> request, const Limits& limits) {
@@ -71,13 +71,14 @@ Answer exchange(ChildProcess& child, std::span<const std::byte> request, const L
   HeaderBytes reply_header{};
   if (const Transfer got = child.receive(reply_header, deadline); got != Transfer::kDone) return {got};
   const auto reply = decode_header(reply_header, limits.reply_bytes);
-  if (!reply) return {Transfer::kDone, std::unexpected(reply.error())};
+  if (!reply) return {Transfer::kDone, std::unexpected(reply.error()), true};
   const bool done = reply->kind == MessageKind::kDone;
   std::vector<std::byte> bytes(done ? reply->length : std::min<std::uint64_t>(reply->length, kMaxMessage));
   if (const Transfer got = child.receive(bytes, deadline); got != Transfer::kDone) return {got};
   if (done) return {Transfer::kDone, std::move(bytes)};
   const std::string_view message(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return {Transfer::kDone, fail(ErrorKind::kFailed, "{}", printable_ascii(message))};
+  return {Transfer::kDone, fail(ErrorKind::kFailed, "{}", printable_ascii(message)),
+          reply->length > kMaxMessage};
 }
 
 }  // namespace
@@ -93,18 +94,29 @@ Launcher::Launcher(std::string program, Limits limits) : program_(std::move(prog
 
 Result<std::vector<std::byte>> Launcher::run(const std::string& job, std::span<const std::byte> request,
                                              std::stop_token stop) const {
-  CARAT_TRY(ChildProcess child, ChildProcess::start(program_, job));
-  CARAT_TRY_VOID(apply(limits_, child));
+  CARAT_TRY(Session session, Session::start(program_, job, limits_));
+  return session.ask(request, stop);
+}
+
+Result<Session> Session::start(const std::string& program, const std::string& job, const Limits& limits) {
+  CARAT_TRY(ChildProcess child, ChildProcess::start(program, job));
+  CARAT_TRY_VOID(apply(limits, child));
+  return Session(std::move(child), limits);
+}
+
+Result<std::vector<std::byte>> Session::ask(std::span<const std::byte> request, const std::stop_token& stop) {
+  if (!alive_) return fail(ErrorKind::kFailed, "the worker has ended");
   Answer answer = [&] {
     // The process is waited for only afterwards: until then its number is its own, whoever ends it.
-    const std::stop_callback end_early(stop, [&child] { child.kill(); });
-    return exchange(child, request, limits_);
+    const std::stop_callback end_early(stop, [this] { child_.kill(); });
+    return exchange(child_, request, limits_);
   }();
+  alive_ = answer.transfer == Transfer::kDone && !answer.broken && !stop.stop_requested();
   if (stop.stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
   switch (answer.transfer) {
     case Transfer::kDone: return std::move(answer.reply);
-    case Transfer::kClosed: return std::unexpected(death(child.end(), limits_));
-    case Transfer::kLate: break;
+    case Transfer::kClosed: return std::unexpected(death(child_.end(), limits_));
+    case Transfer::kLate: child_.end(); break;
   }
   return fail(ErrorKind::kFailed, "the worker was ended after {:.3g} s",
               std::chrono::duration<double>(limits_.wall_time).count());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "worker/child_process.h"
 
 namespace carat::worker {
 
@@ -32,6 +33,26 @@ struct Limits {
 
 // The worker program of this installation: carat-worker beside the running program, or in ../libexec/carat.
 std::string installed_program();
+
+// One worker process, asked again and again: for jobs that take long to get ready. What takes it over sees
+// the later requests, so a job that reads files from outside has a process for each, by Launcher.
+class Session {
+ public:
+  // The limit of processor time is that of the whole session, the others are those of each request.
+  static Result<Session> start(const std::string& program, const std::string& job, const Limits& limits);
+
+  // As Launcher::run. After a failure that is not the job's own message the process is gone, and so it is
+  // after kInterrupted: see is_alive().
+  Result<std::vector<std::byte>> ask(std::span<const std::byte> request, const std::stop_token& stop = {});
+  bool is_alive() const { return alive_; }
+
+ private:
+  Session(ChildProcess child, const Limits& limits) : child_(std::move(child)), limits_(limits) {}
+
+  ChildProcess child_;
+  Limits limits_;
+  bool alive_ = true;
+};
 
 // Starts a process for each job, so that a file that takes one over finds nothing of the next.
 class Launcher {

@@ -51,6 +51,36 @@ TEST(LauncherTest, CarriesBytesThereAndBack) {
   }
 }
 
+TEST(SessionTest, OneProcessAnswersAgainAndAgain) {
+  auto session = Session::start(test_program(), "count_requests", {});
+  ASSERT_TRUE(session) << session.error().message;
+  for (std::uint32_t i = 1; i <= 3; ++i) {
+    const auto reply = session->ask(std::vector<std::byte>(i * 1000));
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(MessageReader(*reply).u32(), i);
+    EXPECT_TRUE(session->is_alive());
+  }
+}
+
+TEST(SessionTest, IsOverWhenItsProcessHasEnded) {
+  auto session = Session::start(test_program(), "leave", {});
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_FALSE(session->ask({}));
+  EXPECT_FALSE(session->is_alive());
+  EXPECT_FALSE(session->ask({}));
+}
+
+TEST(SessionTest, ARequestToStopEndsItsProcess) {
+  auto session = Session::start(test_program(), "sleep", {});
+  ASSERT_TRUE(session) << session.error().message;
+  std::stop_source stop;
+  stop.request_stop();
+  const auto reply = session->ask({}, stop.get_token());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().kind, ErrorKind::kInterrupted);
+  EXPECT_FALSE(session->is_alive());
+}
+
 TEST(LauncherTest, PassesOnWhatTheJobSaysWithoutControlCharacters) {
   EXPECT_THAT(error_of("refuse"), HasSubstr("this is not a picture"));
   EXPECT_EQ(error_of("refuse").find('\x1b'), std::string::npos);

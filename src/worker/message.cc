@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint32_t kVersion = 0x43570001;  // "CW", version 1
 
 template <class T>
-std::optional<T> take(std::span<const std::byte>& bytes) {
+std::optional<T> take_number(std::span<const std::byte>& bytes) {
   if (bytes.size() < sizeof(T)) return std::nullopt;
   T value{};
   std::memcpy(&value, bytes.data(), sizeof value);
@@ -50,7 +50,14 @@ void MessageWriter::bytes(std::span<const std::byte> value) {
   bytes_.insert(bytes_.end(), value.begin(), value.end());
 }
 
-std::optional<std::uint32_t> MessageReader::u32() { return take<std::uint32_t>(rest_); }
-std::optional<std::uint64_t> MessageReader::u64() { return take<std::uint64_t>(rest_); }
+std::optional<std::uint32_t> MessageReader::u32() { return take_number<std::uint32_t>(rest_); }
+std::optional<std::uint64_t> MessageReader::u64() { return take_number<std::uint64_t>(rest_); }
+
+std::optional<std::span<const std::byte>> MessageReader::take(std::size_t count) {
+  if (rest_.size() < count) return std::nullopt;
+  const auto taken = rest_.first(count);
+  rest_ = rest_.subspan(count);
+  return taken;
+}
 
 }  // namespace carat::worker

@@ -48,6 +48,7 @@ class MessageReader {
   explicit MessageReader(std::span<const std::byte> bytes) : rest_(bytes) {}
   std::optional<std::uint32_t> u32();
   std::optional<std::uint64_t> u64();
+  std::optional<std::span<const std::byte>> take(std::size_t count);
   std::span<const std::byte> rest() const { return rest_; }
 
  private:

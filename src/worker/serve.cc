@@ -47,9 +47,7 @@ bool reply(const Error& error) {
   return reply(MessageKind::kFailed, std::as_bytes(std::span(error.message)));
 }
 
-Result<std::vector<std::byte>> take_request_and_run(const Job& job) {
-  HeaderBytes header_bytes{};
-  if (!read_all(header_bytes)) return fail(ErrorKind::kFailed, "no request came");
+Result<std::vector<std::byte>> take_request_and_run(const Job& job, const HeaderBytes& header_bytes) {
   CARAT_TRY(const MessageHeader header, decode_header(header_bytes, kMaxRequest));
   try {
     std::vector<std::byte> request(header.length);
@@ -58,6 +56,17 @@ Result<std::vector<std::byte>> take_request_and_run(const Job& job) {
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::kFailed, "it needs more memory than a worker may use");
   }
+}
+
+// False where a reply could not be sent, or none was asked for.
+bool answer_requests(const Job& job) {
+  bool replied = false;
+  for (HeaderBytes header{}; read_all(header);) {
+    const auto done = take_request_and_run(job, header);
+    replied = done ? reply(MessageKind::kDone, *done) : reply(done.error());
+    if (!replied || !job.repeated) break;
+  }
+  return replied;
 }
 
 }  // namespace
@@ -76,8 +85,7 @@ int serve(std::span<const Job> jobs, std::string_view name) {
   } else if (!known) {
     replied = reply(MessageKind::kDone, std::as_bytes(std::span(*layers)));
   } else {
-    const auto done = take_request_and_run(*job);
-    replied = done ? reply(MessageKind::kDone, *done) : reply(done.error());
+    replied = answer_requests(*job);
   }
   return replied ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <thread>
+#include <vector>
 
 #include "worker/message.h"
 #include "worker/serve.h"
@@ -74,29 +75,32 @@ Reply stop_halfway(Bytes) {
   ::_exit(0);
 }
 
-constexpr Job kJobs[] = {
-    {"echo", nullptr, echo},
-    {"refuse", nullptr, refuse},
-    {"crash", nullptr, crash},
-    {"abort", nullptr, abort_now},
-    {"leave", nullptr, leave},
-    {"spin", nullptr, spin},
-    {"sleep", nullptr, sleep},
-    {"eat_memory", nullptr, eat_memory},
-    {"open_file", nullptr, open_file},
-    {"write_file", nullptr, write_file},
-    {"open_socket", nullptr, open_socket},
-    {"run_program", nullptr, run_program},
-    {"make_code", nullptr, make_code},
-    {"use_thread", nullptr, use_thread},
-    {"count_secrets", nullptr, count_secrets},
-    {"lie_about_length", nullptr, lie_about_length},
-    {"stop_halfway", nullptr, stop_halfway},
-};
+std::vector<Job> jobs() {
+  return {
+      {"echo", nullptr, echo},
+      {"refuse", nullptr, refuse},
+      {"crash", nullptr, crash},
+      {"abort", nullptr, abort_now},
+      {"leave", nullptr, leave},
+      {"spin", nullptr, spin},
+      {"sleep", nullptr, sleep},
+      {"eat_memory", nullptr, eat_memory},
+      {"open_file", nullptr, open_file},
+      {"write_file", nullptr, write_file},
+      {"open_socket", nullptr, open_socket},
+      {"run_program", nullptr, run_program},
+      {"make_code", nullptr, make_code},
+      {"use_thread", nullptr, use_thread},
+      {"count_secrets", nullptr, count_secrets},
+      {"lie_about_length", nullptr, lie_about_length},
+      {"stop_halfway", nullptr, stop_halfway},
+      {"count_requests", nullptr, [count = 0](Bytes) mutable { return number(++count); }, true},
+  };
+}
 
 }  // namespace
 }  // namespace carat::worker
 
 int main(int argc, char** argv) {
-  return argc == 2 ? carat::worker::serve(carat::worker::kJobs, argv[1]) : EXIT_FAILURE;
+  return argc == 2 ? carat::worker::serve(carat::worker::jobs(), argv[1]) : EXIT_FAILURE;
 }

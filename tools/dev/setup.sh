@@ -32,8 +32,12 @@ missing_packages() {
   done
 }
 
-# setup STAGE: installs what is missing, and calls apt only then.
+# setup STAGE: installs what is missing, and calls apt only then; then the source that no distribution has.
 setup() {
+  setup_packages "$1" && ensure_xgrammar
+}
+
+setup_packages() {
   local wanted missing
   wanted=$(packages "$1")
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
