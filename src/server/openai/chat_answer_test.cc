@@ -154,7 +154,7 @@ TEST(ChatAnswerTest, LogprobsGoWithTheirText) {
   EXPECT_EQ(content.at_pointer("/1/top_logprobs/1"),
             json::parse(R"({"token": "z", "logprob": -2.0, "bytes": [122]})"));
   EXPECT_TRUE(json::parse(out[2].json).at_pointer("/choices/0/logprobs").is_null());
-  EXPECT_EQ(json::parse(body.at(0)).at_pointer("/choices/0/logprobs/content"), content);
+  EXPECT_EQ(json::parse(body.at(0).json).at_pointer("/choices/0/logprobs/content"), content);
 }
 
 TEST(ChatAnswerTest, ImpossibleTokensHaveAFiniteLogprob) {
@@ -179,7 +179,7 @@ TEST(ChatAnswerTest, ChoicesShareTheirPrompt) {
   format->on_result(1, result("two", 3), out);
   format->on_result(0, result("one", 1), out);
   format->finish(out);
-  const json::value body = json::parse(out.at(0));
+  const json::value body = json::parse(out.at(0).json);
   EXPECT_EQ(body.at_pointer("/choices/0/message/content"), json::value("one"));
   EXPECT_EQ(body.at_pointer("/choices/1/message/content"), json::value("two"));
   EXPECT_EQ(body.at_pointer("/usage/prompt_tokens").to_number<int>(), 10);

@@ -64,7 +64,7 @@ TEST(CompletionAnswerTest, NothingGenerated) {
   nothing.finish = engine::FinishReason::kLength;
   format->on_result(0, nothing, out);
   format->finish(out);
-  const json::value body = json::parse(out.at(0));
+  const json::value body = json::parse(out.at(0).json);
   EXPECT_EQ(body.at_pointer("/choices/0"), json::parse(R"({"text": "hello", "index": 0, "logprobs": null,
       "finish_reason": "length"})"));
   EXPECT_EQ(body.at("object"), json::value("text_completion"));
@@ -82,7 +82,7 @@ TEST(CompletionAnswerTest, ChoicesComeByIndexAndPromptsCountOnce) {
     format->on_result(choice, result(text, 1), out);
   }
   format->finish(out);
-  const json::value body = json::parse(out.at(0));
+  const json::value body = json::parse(out.at(0).json);
   for (std::size_t i = 0; i < 4; ++i)
     EXPECT_EQ(body.at("choices").as_array()[i].at("text"), json::value(std::to_string(i)));
   EXPECT_EQ(body.at_pointer("/usage/prompt_tokens").to_number<int>(), 6);
