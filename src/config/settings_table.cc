@@ -105,6 +105,8 @@ std::span<const SettingInfo> settings_table() { return kTable; }
 
 const SettingInfo& info(Setting setting) { return kTable[static_cast<std::size_t>(setting)]; }
 
-bool is_list(Setting setting) { return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin; }
+bool is_list(Setting setting) {
+  return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin;
+}
 
 }  // namespace carat::config

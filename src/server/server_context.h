@@ -14,7 +14,8 @@
 
 namespace carat::server {
 
-// What the routes work with. Lives until the HTTP server has stopped and its requests are over.
+// What the routes work with. Lives until the HTTP server has stopped; when it goes, nobody else may hold one
+// of its engines, whose requests end with them.
 struct ServerContext {
   ServerContext(AccessOptions access_options, std::vector<std::string> aliases, const Clock& engine_clock)
       : access(std::move(access_options)), models(std::move(aliases)), health(engine_clock) {}

@@ -78,9 +78,10 @@ class RoutesTest : public testing::Test {
     return std::string(json::parse(answer.body).at_pointer("/error/code").as_string());
   }
 
-  std::shared_ptr<ScriptedEngine> engine_;
+  // The server stops first; then the engine, so that its requests are over when the context goes.
   std::unique_ptr<ServerContext> context_;
-  std::unique_ptr<http::Server> server_;  // last: it stops before the others go
+  std::shared_ptr<ScriptedEngine> engine_;
+  std::unique_ptr<http::Server> server_;
 };
 
 // The texts of a stream's data lines.
