@@ -13,9 +13,9 @@
 #include "backend/reference/reference_backend.h"
 #include "base/clock.h"
 #include "base/test_fixture.h"
-#include "engine/engine.h"
 #include "engine/load_model.h"
 #include "engine/local_engine.h"
+#include "engine/test_requests.h"
 #include "formats/test_files.h"
 #include "model/test_tiny_adapter.h"
 
@@ -44,13 +44,16 @@ class AdapterSetTest : public testing::Test {
     return LocalEngine::create(*model_, {.context_length = 200, .kv_type = tensor::KvType::kF32}, clock_)
         .value();
   }
-  static GenerationResult answer(Engine& engine, std::vector<AdapterUse> adapters) {
+  static prompt::GenerationRequest request_with(std::vector<AdapterUse> adapters) {
     prompt::GenerationRequest request;
     request.prompt = {prompt::PlainText{"the hen is in the inn and the other one is not there"}};
     request.sampling.seed = 3;
     request.sampling.max_tokens = 20;
     request.adapters = std::move(adapters);
-    auto result = generate(engine, request, [](const Event&) {}, {});
+    return request;
+  }
+  static GenerationResult answer(LocalEngine& engine, std::vector<AdapterUse> adapters) {
+    auto result = generate(engine, request_with(std::move(adapters)), [](const Event&) {}, {});
     EXPECT_TRUE(result) << result.error().message;
     return result.value_or(GenerationResult());
   }
@@ -106,6 +109,26 @@ TEST_F(AdapterSetTest, AnAnswerComesFromItsOwnAdaptersWhateverIsCached) {
     EXPECT_EQ(again.usage.cached_tokens, again.usage.prompt_tokens - 1) << i;
   }
   EXPECT_NE(answer(*make_engine(), uses[1]).ids, answer(*make_engine(), {}).ids);
+}
+
+TEST_F(AdapterSetTest, NeighboursInABatchHaveEachTheirOwnAdapters) {
+  const std::string one = add(0.5F);
+  const std::vector<std::vector<AdapterUse>> uses = {{{one, 1.0F}}, {}, {{one, 0.5F}}};
+  std::vector<GenerationResult> alone;
+  for (const auto& use : uses) alone.push_back(answer(*make_engine(), use));
+  const auto engine = make_engine();
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  {
+    const Gate gate(*engine);
+    for (const auto& use : uses) {
+      recorders.push_back(std::make_shared<Recorder>());
+      ASSERT_TRUE(engine->submit(request_with(use), recorders.back(), {}));
+    }
+  }
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    EXPECT_EQ(recorders[i]->result().ids, alone[i].ids) << i;
+    EXPECT_EQ(recorders[i]->result().usage.cached_tokens, 0U) << i;
+  }
 }
 
 TEST_F(AdapterSetTest, AnAdapterOfWeightZeroIsThePlainModel) {

@@ -35,6 +35,7 @@ Capabilities ScriptedEngine::everything() {
   capabilities.prompt_logprobs = true;
   capabilities.seeded = true;
   capabilities.cached_tokens = true;
+  capabilities.adapters = true;
   return capabilities;
 }
 
