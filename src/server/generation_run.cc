@@ -18,10 +18,23 @@ namespace {
 // More would only wait inside of the engine, where they take queue places from others.
 constexpr std::size_t kMostAtOnce = 8;
 
+// Counts a run for as long as it holds anything.
+class CountedRun {
+ public:
+  explicit CountedRun(RunCount& runs) : runs_(runs) { runs_.enter(); }
+  ~CountedRun() { runs_.leave(); }
+  CountedRun(const CountedRun&) = delete;
+  CountedRun& operator=(const CountedRun&) = delete;
+
+ private:
+  RunCount& runs_;
+};
+
 class Run : public std::enable_shared_from_this<Run> {
  public:
   Run(const RunEnvironment& environment, RunRequest request)
-      : environment_(environment),
+      : counted_(environment.runs),
+        environment_(environment),
         parts_(std::move(request)),
         leader_is_read_(parts_.choices.size(), false),
         client_gone_(parts_.request->stop, [source = stop_]() mutable { source.request_stop(); }) {}
@@ -143,6 +156,7 @@ class Run : public std::enable_shared_from_this<Run> {
     if (streams_) parts_.responder.end();
   }
 
+  CountedRun counted_;  // first: it goes last
   const RunEnvironment environment_;
   RunRequest parts_;
   std::stop_source stop_;
@@ -190,6 +204,22 @@ void Run::submit(std::size_t choice) {
 }
 
 }  // namespace
+
+void RunCount::enter() {
+  const std::scoped_lock lock(mutex_);
+  ++count_;
+}
+
+void RunCount::leave() {
+  const std::scoped_lock lock(mutex_);
+  --count_;
+  changed_.notify_all();
+}
+
+void RunCount::wait_for_none() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return count_ == 0; });
+}
 
 void start_run(const RunEnvironment& environment, RunRequest request) {
   const auto run = std::make_shared<Run>(environment, std::move(request));

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -15,8 +18,22 @@
 
 namespace carat::server {
 
+// How many requests are not over: what they use must not go before.
+class RunCount {
+ public:
+  void enter();
+  void leave();
+  void wait_for_none();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t count_ = 0;
+};
+
 // What a request's generation needs of the server.
 struct RunEnvironment {
+  RunCount& runs;     // outlives every run
   TaskThread& tasks;  // outlives every run
   // Each finished choice, on a thread of the engine's: must not wait. May be empty.
   std::function<void(const engine::GenerationResult&)> on_result = {};

@@ -14,13 +14,18 @@
 
 namespace carat::server {
 
-// What the routes work with. Lives until the HTTP server has stopped; when it goes, nobody else may hold one
-// of its engines, whose requests end with them.
+// What the routes work with. Goes after the HTTP server has stopped, and waits for the requests that the
+// engine has not ended yet. Nobody else may then hold one of its engines.
 struct ServerContext {
   ServerContext(AccessOptions access_options, std::vector<std::string> aliases, const Clock& engine_clock)
       : access(std::move(access_options)), models(std::move(aliases)), health(engine_clock) {}
 
-  TaskThread tasks{SIZE_MAX};  // first: the others may leave it work to do when they go
+  ~ServerContext() { runs.wait_for_none(); }
+  ServerContext(const ServerContext&) = delete;
+  ServerContext& operator=(const ServerContext&) = delete;
+
+  RunCount runs;
+  TaskThread tasks{SIZE_MAX};  // before the others: they may leave it work to do when they go
   Access access;
   ModelDirectory models;
   Health health;
@@ -30,7 +35,7 @@ struct ServerContext {
   std::function<void(std::string_view request_id, std::string_view message)> on_failure = {};
 
   RunEnvironment run_environment() {
-    return {.tasks = tasks, .on_result = on_result, .on_failure = on_failure};
+    return {.runs = runs, .tasks = tasks, .on_result = on_result, .on_failure = on_failure};
   }
 };
 

@@ -20,8 +20,8 @@ bool TaskThread::post(std::function<void()> task) {
     const std::scoped_lock lock(mutex_);
     if (tasks_.size() >= most_waiting_) return false;
     tasks_.push_back(std::move(task));
+    changed_.notify_one();  // under the lock: once the task runs, this object may go
   }
-  changed_.notify_one();
   return true;
 }
 
