@@ -24,9 +24,8 @@ std::string quantize_text(const quantize::QuantizeReport& report, const quantize
     text += fmt::format("perplexity {:.4f} before, {:.4f} after ({:+.2f}%)\n", *change.before, *change.after,
                         100.0 * (*change.after / *change.before - 1.0));
   }
-  text += fmt::format("{}: {}, {} from {}\n", options.output,
-                      quantize::info(options.precision).words, file_size_text(report.output_bytes),
-                      file_size_text(report.source_bytes));
+  text += fmt::format("{}: {}, {} from {}\n", options.output, quantize::info(options.precision).words,
+                      file_size_text(report.output_bytes), file_size_text(report.source_bytes));
   return text;
 }
 

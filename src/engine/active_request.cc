@@ -18,9 +18,8 @@ std::uint64_t seed_of(const prompt::SamplingParams& params) {
 }  // namespace
 
 ActiveRequest::ActiveRequest(prompt::GenerationRequest request, PromptTokens prompt,
-                             std::vector<model::WeightedAdapter> adapters,
-                             std::shared_ptr<Receiver> receiver, std::stop_token stop,
-                             const RequestSurroundings& surroundings)
+                             std::vector<model::WeightedAdapter> adapters, std::shared_ptr<Receiver> receiver,
+                             std::stop_token stop, const RequestSurroundings& surroundings)
     : request_(std::move(request)),
       scope_{.owner = request_.owner, .adapters = std::move(adapters)},
       receiver_(std::move(receiver)),

@@ -20,7 +20,8 @@ Result<> BatchStep::run(std::span<const StepPart> parts, const std::stop_token& 
   for (const StepPart& part : parts) stops.push_back(part.request->stop_token());
   {
     const CommonStop stop(stops, shutdown);
-    const model::Batch batch{.rows = rows_, .sequences = sequences_, .geometry = &pool_.geometry(), .adapters = adapters_};
+    const model::Batch batch{
+        .rows = rows_, .sequences = sequences_, .geometry = &pool_.geometry(), .adapters = adapters_};
     CARAT_TRY_VOID(model_.forward(batch, stop.token(), output_));
   }
   fail_bad_rows(parts);

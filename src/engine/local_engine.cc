@@ -88,7 +88,8 @@ Capabilities LocalEngine::capabilities() const {
   capabilities.vocabulary_size = mask_.vocabulary();
   capabilities.token_prompts = true;
   capabilities.images = model_.vision != nullptr;
-  if (!capabilities.images) capabilities.images_remark = sees_nothing(model_.name, model_.vision_remark).message;
+  if (!capabilities.images)
+    capabilities.images_remark = sees_nothing(model_.name, model_.vision_remark).message;
   capabilities.logprobs = true;
   capabilities.prompt_logprobs = true;
   capabilities.seeded = true;

@@ -118,15 +118,19 @@ struct GrammarCompiler::State {
     if (!tokens) tokens = std::make_shared<const TokenTable>(tokenizer);
     CARAT_TRY(const std::vector<std::byte> reply, ask(source.ebnf, stop));
     const std::string json(reinterpret_cast<const char*>(reply.data()), reply.size());
+    const auto unreadable = [] {
+      return fail(ErrorKind::kFailed, "the compiled grammar could not be read back");
+    };
     try {
       auto grammar = xgrammar::CompiledGrammar::DeserializeJSON(json, tokens->info());
       if (auto* compiled = std::get_if<xgrammar::CompiledGrammar>(&grammar)) {
         return std::make_shared<const CompiledConstraint>(
             std::move(*compiled), std::make_shared<const GuardRules>(std::move(source.guard)), tokens);
       }
+      return unreadable();
     } catch (const std::exception&) {  // XGrammar's own error texts are no use to people
+      return unreadable();
     }
-    return fail(ErrorKind::kFailed, "the compiled grammar could not be read back");
   }
 };
 

@@ -138,7 +138,8 @@ class Writer {
                               reference(member.value) + " " + rest;
       const std::string skip = member.required ? "" : " | " + rest;
       const std::string skip_first = member.required ? "" : " | " + base + "_f" + letters(i + 1);
-      out_.add_rule(base + "_r" + letters(i), "\",\" " + one + skip);
+      std::string after_comma = "\",\" ";
+      out_.add_rule(base + "_r" + letters(i), after_comma.append(one).append(skip));
       out_.add_rule(base + "_f" + letters(i), one + skip_first);
     }
     out_.add_rule(base, "\"{\" " + base + "_f" + letters(0));

@@ -74,7 +74,7 @@ struct DenseF32 {
   static Sum start_weights(std::int32_t) { return set1(0.0F); }
   static Sum start_values(const DenseView&, std::size_t, std::size_t) { return set1(0.0F); }
   static Sum add_products(Sum sum, Words words, const std::int32_t& shared) {
-    float value;
+    float value = 0.0F;
     __builtin_memcpy(&value, &shared, sizeof value);
     return fma(words, set1(value), sum);
   }

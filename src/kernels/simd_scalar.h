@@ -177,7 +177,7 @@ inline void store_i8(void* at, I32x16 a) {
 // The low byte of each lane of a, b, c and d in this order, all of them in [0, 255].
 inline Bytes pack_bytes(I32x16 a, I32x16 b, I32x16 c, I32x16 d) {
   Bytes out;
-  for (int i = 0; i < 16; ++i) {
+  for (std::size_t i = 0; i < 16; ++i) {
     out.lane[4 * i] = static_cast<std::uint8_t>(a.lane[i]);
     out.lane[4 * i + 1] = static_cast<std::uint8_t>(b.lane[i]);
     out.lane[4 * i + 2] = static_cast<std::uint8_t>(c.lane[i]);

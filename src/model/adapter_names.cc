@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -31,8 +32,9 @@ std::optional<std::size_t> layer_in(std::string_view name, std::string_view patt
   const auto digits = name.substr(before.size(), name.size() - before.size() - after.size());
   const bool leading_zero = digits.size() > 1 && digits.front() == '0';
   std::size_t layer = 0;
-  const char* end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, layer);
+  const char* begin = std::to_address(digits.begin());
+  const char* end = std::to_address(digits.end());
+  const auto parsed = std::from_chars(begin, end, layer);
   if (digits.size() > kMostDigits || leading_zero || parsed.ec != std::errc() || parsed.ptr != end) {
     return std::nullopt;
   }

@@ -144,8 +144,7 @@ Result<> Model::read_out(const Batch& batch, tensor::ConstMatrixF32 x, const std
     }
     backend_.rms_norm(read, final_norm_, config_.norm_epsilon, read);
     const tensor::MatrixF32 logits = logits_.resized(count, config_.vocab);
-    backend_.linear({read, std::span(outliers).first(count)},
-                    std::array{backend::LinearCall{&head, logits}});
+    backend_.linear({read, std::span(outliers).first(count)}, std::array{backend::LinearCall{&head, logits}});
     for (std::size_t i = 0; i < count; ++i) {
       const std::span<const float> row = logits.row(i);
       if (batch.rows[wanted[first + i]].output == RowOutput::kLogits) {

@@ -54,8 +54,8 @@ Result<> check_space(const std::string& output, std::uint64_t bytes) {
   std::error_code error;
   const fs::space_info space = fs::space(parent, error);
   if (error || space.available >= bytes) return {};  // an error shows itself when writing
-  return fail(ErrorKind::kDiskFull, "{}: {} are needed and {} are free there", output,
-              file_size_text(bytes), file_size_text(space.available));
+  return fail(ErrorKind::kDiskFull, "{}: {} are needed and {} are free there", output, file_size_text(bytes),
+              file_size_text(space.available));
 }
 
 bool is_quantized(tensor::ElementType type) {

@@ -93,7 +93,7 @@ std::string installed_program() {
 Launcher::Launcher(std::string program, Limits limits) : program_(std::move(program)), limits_(limits) {}
 
 Result<std::vector<std::byte>> Launcher::run(const std::string& job, std::span<const std::byte> request,
-                                             std::stop_token stop) const {
+                                             const std::stop_token& stop) const {
   CARAT_TRY(Session session, Session::start(program_, job, limits_));
   return session.ask(request, stop);
 }

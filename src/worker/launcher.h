@@ -63,7 +63,7 @@ class Launcher {
   // worker dies (the message says of what), or breaks a limit; with kInterrupted when `stop` is requested,
   // which kills the worker. The request is empty where the job takes none.
   Result<std::vector<std::byte>> run(const std::string& job, std::span<const std::byte> request,
-                                     std::stop_token stop = {}) const;
+                                     const std::stop_token& stop = {}) const;
 
  private:
   std::string program_;

@@ -55,7 +55,7 @@ TEST(SessionTest, OneProcessAnswersAgainAndAgain) {
   auto session = Session::start(test_program(), "count_requests", {});
   ASSERT_TRUE(session) << session.error().message;
   for (std::uint32_t i = 1; i <= 3; ++i) {
-    const auto reply = session->ask(std::vector<std::byte>(i * 1000));
+    const auto reply = session->ask(std::vector<std::byte>(std::size_t{1000} * i));
     ASSERT_TRUE(reply) << reply.error().message;
     EXPECT_EQ(MessageReader(*reply).u32(), i);
     EXPECT_TRUE(session->is_alive());

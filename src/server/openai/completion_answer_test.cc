@@ -105,7 +105,8 @@ TEST(CompletionAnswerTest, StreamKeepsCountingOffsets) {
   format->finish(out);
   ASSERT_EQ(out.size(), 4U);
   EXPECT_EQ(json::parse(out[0].json).at_pointer("/choices/0/text"), json::value("h\xC3\xA9lloa"));
-  EXPECT_EQ(json::parse(out[0].json).at_pointer("/choices/0/logprobs/text_offset"), json::parse("[0, 0, 2, 5]"));
+  EXPECT_EQ(json::parse(out[0].json).at_pointer("/choices/0/logprobs/text_offset"),
+            json::parse("[0, 0, 2, 5]"));
   EXPECT_EQ(json::parse(out[1].json).at_pointer("/choices/0/logprobs/text_offset"), json::parse("[6]"));
   EXPECT_EQ(json::parse(out[2].json).at_pointer("/choices/0/finish_reason"), json::value("stop"));
   EXPECT_EQ(out[3].json, "[DONE]");
