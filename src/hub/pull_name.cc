@@ -79,7 +79,10 @@ Result<PullName> parse_hugging_face(std::string_view text) {
   }
   const bool good_file =
       name.file.empty() || (name.precision.empty() && name.file.ends_with(".gguf") && are_safe(name.file));
-  if (is_safe_name(owner) && is_safe_name(repository) && good_file) return name;
+  // Its name would mean something else the next time.
+  const bool is_service =
+      owner == "hf.co" || owner == "huggingface.co" || owner == "ollama.com" || owner == "registry.ollama.ai";
+  if (is_safe_name(owner) && !is_service && is_safe_name(repository) && good_file) return name;
   return fail(ErrorKind::kUsage,
               "'{}': expected org/repository, org/repository:precision or "
               "org/repository/file.gguf",
@@ -101,6 +104,12 @@ Result<PullName> parse_ollama(std::string_view text) {
   if (text.find('/') != std::string_view::npos) name.space = take_until(text, '/');
   name.model = take_until(text, ':');
   name.tag = text.empty() ? "latest" : std::string(text);
+  if (name.space == "library") {
+    // As the library spells them: sizes in lower case, but precisions not ("4b-it-q4_K_M").
+    const std::size_t size = std::min(name.tag.find('-'), name.tag.size());
+    name.model = lower_case(name.model);
+    name.tag = lower_case(name.tag.substr(0, size)) + name.tag.substr(size);
+  }
   if (name.space == "library" && name.model == "gemma3" && !is_known_tag(name.tag)) {
     return fail(ErrorKind::kUsage, "'{}': Gemma 3 has the sizes {}", all, kSizes);
   }
@@ -131,7 +140,7 @@ Result<PullName> parse_pull_name(std::string_view text) {
     }
   }
   if (text.find('/') != std::string_view::npos) return parse_hugging_face(text);
-  if (text.find(':') != std::string_view::npos || wanted == "gemma3") return parse_ollama(wanted);
+  if (text.find(':') != std::string_view::npos || wanted == "gemma3") return parse_ollama(text);
   const auto names = short_names();
   return fail(ErrorKind::kUsage,
               "no known model '{}'{} (give a name such as gemma-3-4b-it, gemma3:4b or org/repository:Q4_K_M)",

@@ -20,6 +20,8 @@ TEST(PullNameTest, ShortNamesMeanConversionsThatAreFree) {
 TEST(PullNameTest, TakesNamesOfTheOllamaLibrary) {
   EXPECT_EQ(parsed("gemma3:4b"), "gemma3:4b");
   EXPECT_EQ(parsed("gemma3"), "gemma3:latest");
+  EXPECT_EQ(parsed("Gemma3:4B-it-q4_K_M"), "gemma3:4b-it-q4_K_M");
+  EXPECT_EQ(parsed("ollama.com/library/Epo:Q4_K_M"), "epo:q4_k_m");
   EXPECT_EQ(parsed("https://ollama.com/library/gemma3:12b-it-qat"), "gemma3:12b-it-qat");
   EXPECT_EQ(parsed("ollama.com/someone/gemma3:1b"), "ollama.com/someone/gemma3:1b");
 }
