@@ -179,7 +179,7 @@ LocalEngine::Requests LocalEngine::admit() {
 }
 
 // Counts first, so that who hears of the end finds the slot free.
-void LocalEngine::finish(Requests finished) {
+void LocalEngine::finish(const Requests& finished) {
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& request : finished) {
@@ -216,7 +216,7 @@ void LocalEngine::end_all() {
   for (const auto& request : left) {
     if (!request->outcome()) request->set_outcome(Error{ErrorKind::kInterrupted, "the engine is going away"});
   }
-  finish(std::move(left));
+  finish(left);
 }
 
 }  // namespace carat::engine

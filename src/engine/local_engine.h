@@ -69,7 +69,7 @@ class LocalEngine final : public Engine {
   void run();
   bool wait_for_work();
   Requests admit();
-  void finish(Requests finished);
+  void finish(const Requests& finished);
   void put_back(Requests preempted);
   void end_all();
 

@@ -117,7 +117,8 @@ std::unique_ptr<KvSequence> RunningRequests::open_sequence(const ActiveRequest& 
     return sequence;
   }
   auto reused = kept_.reuse(request.scope(), request.tokens(), pool_, limits_.rollback_tokens);
-  return reused ? std::move(reused) : fresh();
+  if (reused == nullptr) return fresh();
+  return reused;
 }
 
 void RunningRequests::look_at_an_image(const std::stop_token& shutdown) {

@@ -23,10 +23,12 @@ constexpr std::size_t kMostShownKey = 64;
 // What Boost.JSON's parser calls for each thing it meets. Builds the value, and knows at which place it is.
 class Builder {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): names that the parser looks for
   static constexpr std::size_t max_object_size = std::size_t(-1);
   static constexpr std::size_t max_array_size = std::size_t(-1);
   static constexpr std::size_t max_key_size = std::size_t(-1);
   static constexpr std::size_t max_string_size = std::size_t(-1);
+  // NOLINTEND(readability-identifier-naming)
 
   explicit Builder(const JsonLimits& limits) : limits_(limits) {}
 

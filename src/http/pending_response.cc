@@ -15,7 +15,7 @@ class Sink final : public ResponseSink {
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
 
-  bool send(Response response) override { return response_->send(std::move(response)); }
+  bool send(Response response) override { return response_->send(response); }
   bool start_stream(unsigned status, std::vector<Header> headers, KeepAlive keep_alive) override {
     return response_->start_stream(status, std::move(headers), std::move(keep_alive));
   }
@@ -35,7 +35,7 @@ Responder PendingResponse::responder(std::shared_ptr<PendingResponse> response) 
   return Responder(std::make_shared<Sink>(std::move(response)));
 }
 
-bool PendingResponse::send(Response response) {
+bool PendingResponse::send(const Response& response) {
   const std::lock_guard lock(mutex_);
   CARAT_CHECK(state_ == State::kWaiting);
   state_ = State::kComplete;

@@ -43,7 +43,7 @@ class PendingResponse {
   static Responder responder(std::shared_ptr<PendingResponse> response);
 
   // For handlers, by way of a Responder.
-  bool send(Response response);
+  bool send(const Response& response);
   bool start_stream(unsigned status, std::vector<Header> headers, KeepAlive keep_alive);
   bool write(std::string_view bytes);
   bool end();

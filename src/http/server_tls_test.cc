@@ -11,6 +11,9 @@ namespace carat::http {
 namespace {
 
 class ServerTlsTest : public testing::Test {
+ public:
+  ~ServerTlsTest() override { ::unsetenv("SSL_CERT_FILE"); }
+
  protected:
   ServerTlsTest() {
     ::setenv("SSL_CERT_FILE", certificate_.path().c_str(), 1);
@@ -23,8 +26,6 @@ class ServerTlsTest : public testing::Test {
                   responder.end();
                 });
   }
-  ~ServerTlsTest() override { ::unsetenv("SSL_CERT_FILE"); }
-
   TestCertificate certificate_;
   ServerOptions options_ = test_options();
   Router router_;

@@ -142,7 +142,8 @@ class PullFaultTest : public testing::TestWithParam<Protocol> {
     if (!test.waits.empty()) {
       EXPECT_EQ(waiter.waits, test.waits);
     }
-    EXPECT_LE(waiter.waits.size(), model_.size() + 5U * Retries::kMost);  // every byte, and then some
+    EXPECT_LE(waiter.waits.size(),
+              model_.size() + std::size_t{5} * Retries::kMost);  // every byte, and then some
     TestServices sound;
     add_model(sound);
     const auto pulled = pull_from(sound, waiter);
@@ -344,7 +345,7 @@ TEST_P(PullFaultTest, RetryAfterIsHonoured) {
         run({.name = fmt::format("{}, Retry-After: {}", status, row.header),
              .place = place,
              .spoil =
-                 [=](std::string answer, std::size_t nth) {
+                 [=](const std::string& answer, std::size_t nth) {
                    return nth > 0
                               ? answer
                               : http::response(status, "", fmt::format("Retry-After: {}\r\n", row.header));
@@ -397,7 +398,7 @@ TEST_P(PullFaultTest, Redirects) {
   run({.name = "to itself, five times",
        .place = Place::kRedirect,
        .spoil =
-           [&](std::string answer, std::size_t nth) {
+           [&](const std::string& answer, std::size_t nth) {
              return nth >= 5 ? answer
                              : http::response("302 Found", "", fmt::format("Location: {}\r\n", target()));
            },

@@ -125,7 +125,7 @@ void ScriptedEngine::run() {
 std::optional<nanoseconds> ScriptedEngine::due(const Request& request) const {
   if (stopping_ || request.stop.stop_requested()) return nanoseconds::min();
   const auto& deadline = request.request.deadline;
-  if (deadline && clock_.now() >= *deadline) return *deadline;
+  if (deadline && clock_.now() >= *deadline) return deadline;
   if (!request.admitted && status_.running >= options_.max_running) return std::nullopt;
   const nanoseconds delay = !request.admitted    ? request.script.before_admission
                             : !request.prefilled ? request.script.before_first_token

@@ -52,7 +52,7 @@ class ScriptedEngine final : public Engine {
   };
   static Capabilities everything();
 
-  explicit ScriptedEngine(Script script)
+  explicit ScriptedEngine(const Script& script)
       : ScriptedEngine([script](const prompt::GenerationRequest&) { return script; }, Options()) {}
   ScriptedEngine(Choose choose, Options options);
   ~ScriptedEngine() override;

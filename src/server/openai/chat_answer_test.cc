@@ -14,7 +14,7 @@ using engine::FinishReason;
 const AnswerHead kHead = {
     .id = "chatcmpl-1", .created = 1700000000, .model = "m", .fingerprint = "fp_1", .seed = 9};
 
-engine::TokenEvent token(std::string bytes, std::string text, bool logprobs = false) {
+engine::TokenEvent token(const std::string& bytes, std::string text, bool logprobs = false) {
   engine::TokenEvent event{.token = 7, .bytes = bytes, .text = std::move(text), .logprobs = {}};
   if (logprobs) {
     engine::Logprobs& own = event.logprobs.emplace();
