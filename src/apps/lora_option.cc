@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -20,9 +21,9 @@ Result<PathAndWeight> parse(const std::string& text) {
   const std::size_t sign = text.rfind('=');
   if (sign == std::string::npos || std::filesystem::exists(text, ignored)) return PathAndWeight{text};
   const std::string_view number = std::string_view(text).substr(sign + 1);
-  const char* end = number.data() + number.size();
+  const char* end = std::to_address(number.end());
   PathAndWeight parsed{text.substr(0, sign)};
-  const auto read = std::from_chars(number.data(), end, parsed.weight);
+  const auto read = std::from_chars(std::to_address(number.begin()), end, parsed.weight);
   if (read.ec == std::errc() && read.ptr == end && std::isfinite(parsed.weight)) return parsed;
   return fail(ErrorKind::kUsage, "--lora: expected PATH or PATH=WEIGHT such as my-adapter=0.5, found '{}'",
               text);

@@ -41,7 +41,7 @@ asio::awaitable<bool> Connection::answer(Incoming incoming) {
   const HalfClose half_close =
       incoming->route != nullptr ? incoming->route->options.half_close : HalfClose::kIgnored;
   if (incoming->ready) {
-    response_->send(std::move(*incoming->ready));
+    response_->send(*incoming->ready);
   } else {
     dispatch(incoming);
   }

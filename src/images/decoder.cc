@@ -26,7 +26,7 @@ std::unexpected<Error> named(const std::string& name, Error error) {
 Decoder::Decoder(std::string worker_program, DecodeLimits limits)
     : limits_(limits), launcher_(std::move(worker_program), worker_limits(limits)) {}
 
-Result<DecodedImage> Decoder::decode_file(const std::string& path, std::stop_token stop) const {
+Result<DecodedImage> Decoder::decode_file(const std::string& path, const std::stop_token& stop) const {
   CARAT_TRY(const auto file, open_file(path));
   if (file->size() > limits_.file_bytes) {
     return fail(ErrorKind::kFailed, "{}: the file has {} bytes, where {} are allowed for a picture", path,
@@ -35,18 +35,17 @@ Result<DecodedImage> Decoder::decode_file(const std::string& path, std::stop_tok
   std::vector<std::byte> bytes(file->size());
   if (const Result<> read = file->read_at(0, bytes); !read)
     return fail(ErrorKind::kFailed, "{}", read.error().message);
-  return decode(path, bytes, std::move(stop));
+  return decode(path, bytes, stop);
 }
 
 Result<DecodedImage> Decoder::decode(const std::string& name, std::span<const std::byte> bytes,
-                                     std::stop_token stop) const {
+                                     const std::stop_token& stop) const {
   if (bytes.size() > limits_.file_bytes) {
     return fail(ErrorKind::kFailed, "{}: {} bytes, where {} are allowed for a picture", name, bytes.size(),
                 limits_.file_bytes);
   }
   CARAT_TRY(const ImageType type, image_type_of(name, bytes));
-  auto reply =
-      launcher_.run(std::string(kDecodeJob), encode_request({type, limits_.pixels, bytes}), std::move(stop));
+  auto reply = launcher_.run(std::string(kDecodeJob), encode_request({type, limits_.pixels, bytes}), stop);
   if (!reply) return named(name, std::move(reply).error());
   auto image = decode_reply(*reply, limits_.pixels);
   if (!image) return named(name, std::move(image).error());

@@ -32,10 +32,10 @@ class Decoder {
  public:
   explicit Decoder(std::string worker_program = worker::installed_program(), DecodeLimits limits = {});
 
-  Result<DecodedImage> decode_file(const std::string& path, std::stop_token stop = {}) const;
+  Result<DecodedImage> decode_file(const std::string& path, const std::stop_token& stop = {}) const;
   // `name` stands for the file in messages.
   Result<DecodedImage> decode(const std::string& name, std::span<const std::byte> bytes,
-                              std::stop_token stop = {}) const;
+                              const std::stop_token& stop = {}) const;
 
  private:
   DecodeLimits limits_;
