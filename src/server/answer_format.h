@@ -38,8 +38,8 @@ struct AnswerText {
 };
 
 // Writes what happens to the choices of one request down for one API. Pure: no threads, no network. Whatever
-// is appended to `out` goes to the client at once; with Transport::kWhole only finish() appends, and one
-// text.
+// is appended to `out` goes to the client at once; with Transport::kWhole that is one text, after the results
+// of all choices.
 class AnswerFormat {
  public:
   using Texts = std::vector<AnswerText>;

@@ -1,31 +1,20 @@
 """The unmodified `openai` package against `carat serve`: sync, async, streams, completions, errors, log-probabilities."""
 
 import asyncio
-import pathlib
-import sys
 import unittest
 
 import client_packages
 
 client_packages.use()
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 
 import openai  # noqa: E402
-from serve_support import start  # noqa: E402
-from support import CliTest  # noqa: E402
-
-MESSAGES = [{"role": "user", "content": "hello"}]
+from served_model import MESSAGES, TOO_LONG, ServedModelTest  # noqa: E402
 
 
-class OpenAiClientTest(CliTest):
+class OpenAiClientTest(ServedModelTest):
     def setUp(self):
         super().setUp()
-        self.add_model()
-        self.server = start(["-c", "400"], self.environment())
-        self.addCleanup(self.server.process.stderr.close)
-        self.addCleanup(self.server.process.wait)
-        self.addCleanup(self.server.process.kill)
-        self.options = {"base_url": f"http://127.0.0.1:{self.server.port}/v1", "api_key": "any", "max_retries": 0}
+        self.options = {"base_url": f"{self.address}/v1", "api_key": "any", "max_retries": 0}
         self.client = openai.OpenAI(**self.options)
         self.addCleanup(self.client.close)
 
@@ -79,7 +68,7 @@ class OpenAiClientTest(CliTest):
             self.chat(model="other")
         self.assertEqual(missing.exception.code, "model_not_found")
         with self.assertRaises(openai.BadRequestError) as too_long:
-            self.chat(messages=[{"role": "user", "content": "the hen " * 500}])
+            self.chat(messages=TOO_LONG)
         self.assertEqual(too_long.exception.code, "context_length_exceeded")
         with self.assertRaises(openai.BadRequestError) as unsupported:
             self.chat(tools=[{"type": "function", "function": {"name": "f"}}])

@@ -1,5 +1,6 @@
 #include "server/anthropic/answer.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -30,12 +31,14 @@ json::object usage_object(std::size_t prompt_tokens, std::size_t cached_tokens, 
           {"output_tokens", output_tokens}};
 }
 
-void add_stop(json::object& out, const GenerationResult& result) {
+using StopSequences = std::vector<std::string>;
+
+void add_stop(json::object& out, const GenerationResult& result, const StopSequences& asked) {
   out["stop_reason"] = "end_turn";
   out["stop_sequence"] = nullptr;
   if (result.finish != engine::FinishReason::kStop) {
     out["stop_reason"] = "max_tokens";
-  } else if (!result.stop_string.empty()) {
+  } else if (std::ranges::find(asked, result.stop_string) != asked.end()) {
     out["stop_reason"] = "stop_sequence";
     out["stop_sequence"] = result.stop_string;
   }
@@ -43,7 +46,7 @@ void add_stop(json::object& out, const GenerationResult& result) {
 
 class Whole final : public AnswerFormat {
  public:
-  explicit Whole(AnswerHead head) : head_(std::move(head)) {}
+  Whole(AnswerHead head, StopSequences stops) : head_(std::move(head)), stops_(std::move(stops)) {}
 
   Transport transport() const override { return Transport::kWhole; }
   ErrorShape error_shape() const override { return ErrorShape::kAnthropic; }
@@ -51,7 +54,7 @@ class Whole final : public AnswerFormat {
 
   void on_result(std::size_t, const GenerationResult& result, Texts& out) override {
     json::object body = message_object(head_, {{{"type", "text"}, {"text", result.text}}});
-    add_stop(body, result);
+    add_stop(body, result, stops_);
     const engine::Usage& usage = result.usage;
     body["usage"] = usage_object(usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens);
     out.emplace_back(json::serialize(body));
@@ -61,11 +64,12 @@ class Whole final : public AnswerFormat {
 
  private:
   AnswerHead head_;
+  StopSequences stops_;
 };
 
 class Stream final : public AnswerFormat {
  public:
-  explicit Stream(AnswerHead head) : head_(std::move(head)) {}
+  Stream(AnswerHead head, StopSequences stops) : head_(std::move(head)), stops_(std::move(stops)) {}
 
   Transport transport() const override { return Transport::kEvents; }
   ErrorShape error_shape() const override { return ErrorShape::kAnthropic; }
@@ -86,7 +90,7 @@ class Stream final : public AnswerFormat {
   void on_result(std::size_t, const GenerationResult& result, Texts& out) override {
     emit(out, "content_block_stop", {{"index", 0}});
     json::object delta;
-    add_stop(delta, result);
+    add_stop(delta, result, stops_);
     emit(out, "message_delta",
          {{"delta", std::move(delta)}, {"usage", {{"output_tokens", result.usage.generated_tokens}}}});
     emit(out, "message_stop", {});
@@ -105,13 +109,15 @@ class Stream final : public AnswerFormat {
   }
 
   AnswerHead head_;
+  StopSequences stops_;
 };
 
 }  // namespace
 
-std::unique_ptr<AnswerFormat> make_format(AnswerHead head, bool stream) {
-  if (stream) return std::make_unique<Stream>(std::move(head));
-  return std::make_unique<Whole>(std::move(head));
+std::unique_ptr<AnswerFormat> make_format(AnswerHead head, bool stream,
+                                          std::vector<std::string> stop_sequences) {
+  if (stream) return std::make_unique<Stream>(std::move(head), std::move(stop_sequences));
+  return std::make_unique<Whole>(std::move(head), std::move(stop_sequences));
 }
 
 }  // namespace carat::server::anthropic

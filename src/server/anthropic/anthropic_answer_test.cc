@@ -2,6 +2,7 @@
 
 #include <boost/json/parse.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/anthropic/answer.h"
@@ -73,11 +74,17 @@ TEST(AnthropicAnswer, WithoutStreamAllIsInOneObject) {
 TEST(AnthropicAnswer, SaysWhyItStopped) {
   engine::GenerationResult result = test_result();
   result.stop_string = "END";
-  json::value body = json::parse(run(*make_format(test_head(), false), result)[0].json);
+  const auto body_with = [&](std::vector<std::string> asked) {
+    return json::parse(run(*make_format(test_head(), false, std::move(asked)), result)[0].json);
+  };
+  json::value body = body_with({"STOP", "END"});
   EXPECT_EQ(body.at("stop_reason"), "stop_sequence");
   EXPECT_EQ(body.at("stop_sequence"), "END");
+  body = body_with({"STOP"});  // the prompt style's own
+  EXPECT_EQ(body.at("stop_reason"), "end_turn");
+  EXPECT_EQ(body.at("stop_sequence"), nullptr);
   result.finish = engine::FinishReason::kLength;
-  body = json::parse(run(*make_format(test_head(), false), result)[0].json);
+  body = body_with({"END"});
   EXPECT_EQ(body.at("stop_reason"), "max_tokens");
   EXPECT_EQ(body.at("stop_sequence"), nullptr);
 }

@@ -147,6 +147,13 @@ void read_stop_sequences(FieldReader& read, prompt::SamplingParams& sampling) {
 void refuse_unsupported(FieldReader& read) {
   if (const json::array* tools = read.array("tools"); tools != nullptr && !tools->empty())
     read.refuse(ApiErrorCode::kUnsupportedParameter, "tools", kNotHere);
+  if (read.find("output_format") != nullptr)
+    read.refuse(ApiErrorCode::kUnsupportedParameter, "output_format", kNotHere);
+  if (const json::object* output = read.object("output_config")) {
+    FieldReader fields(read, *output, "output_config");
+    if (fields.find("format") != nullptr)
+      fields.refuse(ApiErrorCode::kUnsupportedParameter, "format", kNotHere);
+  }
   if (const json::object* thinking = read.object("thinking")) {
     FieldReader fields(read, *thinking, "thinking");
     if (fields.text("type").value_or("") != "disabled")

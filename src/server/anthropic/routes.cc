@@ -1,5 +1,6 @@
 #include "server/anthropic/routes.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,12 +23,14 @@ ApiResult<> create_message(ServerContext& context, const HttpRequest& http_reque
   const ServedModel& model = *named.model;
   CARAT_TRY(Request request, parse_request(body, model.sampling));
   CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, request.turns, http_request->stop));
+  std::vector<std::string> stop_sequences = request.options.sampling.stop;
   for (std::string& text : chat::stop_strings(model.style))
     request.options.sampling.stop.push_back(std::move(text));
   AnswerStarter starter(context, std::move(named), request.options, http_request);
   std::vector<prompt::GenerationRequest> prompts;
   prompts.push_back(std::move(prompt));
-  starter.start(std::move(prompts), make_format(starter.head("msg_"), request.options.stream), responder);
+  auto format = make_format(starter.head("msg_"), request.options.stream, std::move(stop_sequences));
+  starter.start(std::move(prompts), std::move(format), responder);
   return {};
 }
 

@@ -9,17 +9,13 @@
 #include <future>
 #include <thread>
 
-#include "engine/testing/scripted_engine.h"
-#include "http/server.h"
-#include "http/test_socket.h"
-#include "server/operation_routes.h"
+#include "server/test_server.h"
 
 namespace carat::server::openai {
 namespace {
 
 namespace json = boost::json;
 using engine::Script;
-using engine::ScriptedEngine;
 using http::RawAnswer;
 using http::RawClient;
 
@@ -27,74 +23,17 @@ constexpr std::string_view kChat = R"({"messages": [{"role": "user", "content": 
 
 std::string chat_body(std::string_view more = "") { return fmt::format("{}{}}}", kChat, more); }
 
-// A server in this process whose engine follows a script.
-class RoutesTest : public testing::Test {
+class RoutesTest : public ServerTest {
  protected:
-  // `choose`: what happens with each request.
-  void serve(ScriptedEngine::Choose choose, AccessOptions access = {}, bool has_model = true) {
-    engine_ = std::make_shared<ScriptedEngine>(std::move(choose), ScriptedEngine::Options());
-    context_ = std::make_unique<ServerContext>(std::move(access), std::vector<std::string>{"gpt-4o"},
-                                               engine_->clock());
-    context_->version = "1.2.3";
-    context_->unix_time = [] { return std::int64_t{1'700'000'000}; };
-    if (has_model) set_model();
-    http::ServerOptions options;
-    options.port = 0;
-    options.refusal_body = [](unsigned status, std::string_view message, std::string_view path) {
-      return error_response(from_transport(status, message, path), shape_of(path));
-    };
-    auto server = http::Server::listen(options);
-    ASSERT_TRUE(server) << server.error().message;
-    http::Router router;
-    add_operation_routes(router, *context_);
-    add_routes(router, *context_);
-    server_ = std::make_unique<http::Server>(std::move(*server));
-    server_->start(std::move(router));
-  }
-  void serve(const Script& script) {
-    serve([script](const prompt::GenerationRequest&) { return script; });
-  }
-  void set_model() {
-    auto model = std::make_shared<ServedModel>();
-    model->id = "scripted";
-    model->engine = engine_;
-    model->fingerprint = "fp_test";
-    context_->models.set(model);
-  }
+  void add_api(http::Router& router, ServerContext& context) override { add_routes(router, context); }
 
-  static std::string request(std::string_view method, std::string_view path, std::string_view body = "",
-                             std::string_view headers = "") {
-    return fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\n{}Content-Length: {}\r\n\r\n{}", method, path,
-                       headers, body.size(), body);
+  static std::string code_of(const RawAnswer& answer) {
+    return std::string(json_of(answer).at_pointer("/error/code").as_string());
   }
-  RawAnswer ask(std::string_view method, std::string_view path, std::string_view body = "",
-                std::string_view headers = "") {
-    RawClient client(server_->port());
-    auto answer = client.ask(request(method, path, body, headers));
-    EXPECT_TRUE(answer) << method << " " << path;
-    return answer.value_or(RawAnswer());
-  }
-  std::string code_of(const RawAnswer& answer) {
-    return std::string(json::parse(answer.body).at_pointer("/error/code").as_string());
-  }
-
-  // The server stops first; then the engine, so that its requests are over when the context goes.
-  std::unique_ptr<ServerContext> context_;
-  std::shared_ptr<ScriptedEngine> engine_;
-  std::unique_ptr<http::Server> server_;
 };
 
 // The texts of a stream's data lines.
-std::vector<std::string> events_of(std::string_view body) {
-  std::vector<std::string> events;
-  constexpr std::string_view kData = "data: ";
-  for (std::size_t at = body.find(kData); at != std::string_view::npos; at = body.find(kData, at)) {
-    const std::size_t end = body.find('\n', at);
-    events.emplace_back(body.substr(at + kData.size(), end - at - kData.size()));
-    at = end;
-  }
-  return events;
-}
+std::vector<std::string> events_of(std::string_view body) { return lines_with(body, "data: "); }
 
 TEST_F(RoutesTest, AnswersAChatWithAndWithoutV1) {
   serve(Script());
@@ -275,9 +214,7 @@ TEST_F(RoutesTest, EightAtOnce) {
 }
 
 TEST_F(RoutesTest, KeysSeparateOwners) {
-  auto keys = parse_key_file("keys", "first-key-of-20-bytes\nsecond-key-of-21-bytes\n");
-  ASSERT_TRUE(keys);
-  serve([](const prompt::GenerationRequest&) { return Script(); }, {.keys = std::move(*keys)});
+  serve_with_keys("first-key-of-20-bytes\nsecond-key-of-21-bytes\n");
   EXPECT_EQ(ask("POST", "/v1/chat/completions", chat_body()).status, 401U);
   EXPECT_EQ(ask("GET", "/health").status, 200U);
   for (const char* key : {"first-key-of-20-bytes", "second-key-of-21-bytes"})
@@ -298,7 +235,7 @@ TEST_F(RoutesTest, IsReadyOnlyWithAModelAndBeforeTheEnd) {
   const RawAnswer early = ask("POST", "/v1/chat/completions", chat_body());
   EXPECT_EQ(early.status, 503U);
   EXPECT_EQ(code_of(early), "model_loading");
-  set_model();
+  set_model(scripted_model());
   EXPECT_EQ(ask("GET", "/v1/ready").status, 200U);
   context_->health.drain();
   EXPECT_EQ(ask("GET", "/ready").status, 503U);
@@ -328,7 +265,7 @@ TEST_F(RoutesTest, AHangingEngineIsNotHealthy) {
   auto model = std::make_shared<ServedModel>();
   model->id = "stuck";
   model->engine = std::make_shared<StuckEngine>();
-  context_->models.set(model);
+  set_model(model);
   engine_->advance(std::chrono::seconds(100));
   const RawAnswer slow = ask("GET", "/health");
   EXPECT_EQ(slow.status, 200U);

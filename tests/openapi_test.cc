@@ -11,12 +11,17 @@
 #include "base/clock.h"
 #include "base/test_fixture.h"
 #include "base/text_file.h"
-#include "server/openai/chat_request.h"
+#include "prompt/sampling_params.h"
+#include "server/anthropic/routes.h"
+#include "server/api_error.h"
+#include "server/chat_messages.h"
+#include "server/generation_options.h"
+#include "server/ollama/routes.h"
 #include "server/openai/completion_request.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
 
-namespace carat::server::openai {
+namespace carat::server {
 namespace {
 
 using testing::HasSubstr;
@@ -41,24 +46,40 @@ std::set<std::string> documented_routes() {
   return routes;
 }
 
-TEST(OpenApiTest, HasTheRoutesOfTheCode) {
+// "POST /v1/completions" for each route that `add` adds.
+std::set<std::string> routes_of(void (*add)(http::Router&, ServerContext&)) {
   const SteadyClock clock;
   ServerContext context({}, {}, clock);
   http::Router router;
-  add_operation_routes(router, context);
-  add_routes(router, context);
-  std::set<std::string> with_version;
-  std::set<std::string> without;
+  add(router, context);
+  std::set<std::string> routes;
   for (const auto& route : router.routes()) {
     std::string pattern = route->pattern;
     const std::size_t rest = pattern.find("...}");
     if (rest != std::string::npos) pattern.erase(rest, 3);
-    const bool has_version = pattern.starts_with("/v1/");
-    (has_version ? with_version : without)
-        .insert(fmt::format("{} {}{}", route->method, has_version ? "" : "/v1", pattern));
+    routes.insert(fmt::format("{} {}", route->method, pattern));
   }
-  EXPECT_EQ(documented_routes(), with_version);
-  EXPECT_EQ(with_version, without);
+  return routes;
+}
+
+TEST(OpenApiTest, HasTheRoutesOfTheCode) {
+  std::set<std::string> routes = routes_of(ollama::add_routes);
+  routes.merge(routes_of(anthropic::add_routes));
+  for (const auto add : {add_operation_routes, openai::add_routes}) {
+    std::set<std::string> shortened;
+    std::set<std::string> without_version;
+    for (const std::string& route : routes_of(add)) {
+      const std::size_t at = route.find("/v1/");
+      if (at == std::string::npos) {
+        without_version.insert(route);
+      } else {
+        routes.insert(route);
+        shortened.insert(route.substr(0, at) + route.substr(at + 3));
+      }
+    }
+    EXPECT_EQ(shortened, without_version);
+  }
+  EXPECT_EQ(documented_routes(), routes);
 }
 
 TEST(OpenApiTest, HasTheErrorCodesOfTheCatalogue) {
@@ -81,8 +102,8 @@ TEST(OpenApiTest, HasTheLimitsOfTheCode) {
                                           prompt::SamplingParams::kMaxLogprobs)));
   EXPECT_THAT(text,
               HasSubstr(fmt::format("At most {} images in a request.  # limit: kMostImages", kMostImages)));
-  EXPECT_THAT(text, HasSubstr(fmt::format("maxItems: {}}}  # limit: kMostPrompts", kMostPrompts)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("maxItems: {}}}  # limit: kMostPrompts", openai::kMostPrompts)));
 }
 
 }  // namespace
-}  // namespace carat::server::openai
+}  // namespace carat::server
