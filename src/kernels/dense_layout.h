@@ -41,15 +41,24 @@ struct DenseLayout {
   constexpr std::size_t tiles() const { return rounded(tokens, kDenseKeys) / kDenseKeys; }
   constexpr std::size_t scales() const { return type == DenseType::kInt8 ? 1 : 0; }
 
-  // Bytes from the start of the head; each part begins at a cache line.
-  constexpr std::size_t key_scale_at() const { return part(key_rows() * key_words()); }
-  constexpr std::size_t key_sum_at() const { return key_scale_at() + part(scales() * key_rows()); }
-  constexpr std::size_t values_at() const { return key_sum_at() + part(scales() * key_rows()); }
-  constexpr std::size_t value_scale_at() const { return values_at() + part(value_rows() * value_dims()); }
-  constexpr std::size_t value_sum_at() const {
+  // Bytes from the start of the head; each part begins at a cache line. Always inline: the linker would keep
+  // one copy of a function, and that of whichever instruction set.
+  [[gnu::always_inline]] constexpr std::size_t key_scale_at() const { return part(key_rows() * key_words()); }
+  [[gnu::always_inline]] constexpr std::size_t key_sum_at() const {
+    return key_scale_at() + part(scales() * key_rows());
+  }
+  [[gnu::always_inline]] constexpr std::size_t values_at() const {
+    return key_sum_at() + part(scales() * key_rows());
+  }
+  [[gnu::always_inline]] constexpr std::size_t value_scale_at() const {
+    return values_at() + part(value_rows() * value_dims());
+  }
+  [[gnu::always_inline]] constexpr std::size_t value_sum_at() const {
     return value_scale_at() + part(scales() * tiles() * value_dims());
   }
-  constexpr std::size_t bytes() const { return value_sum_at() + part(scales() * tiles() * value_dims()); }
+  [[gnu::always_inline]] constexpr std::size_t bytes() const {
+    return value_sum_at() + part(scales() * tiles() * value_dims());
+  }
 
  private:
   static constexpr std::size_t rounded(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }

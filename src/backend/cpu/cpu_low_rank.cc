@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <utility>
 
 #include "base/check.h"
@@ -20,8 +21,14 @@ constexpr std::size_t kTaskBytes = std::size_t{64} << 10;
 
 const PackedLinear& float_weights(const Linear& linear) {
   const auto& packed = static_cast<const PackedLinear&>(linear);
-  CARAT_CHECK(packed.layout().is_float && packed.bias().empty());
+  CARAT_CHECK(packed.layout().is_float && packed.layout().type != tensor::ElementType::kSFP8);
+  CARAT_CHECK(packed.bias().empty());
   return packed;
+}
+
+// For the rows of one task in bfloat16, where a kernel wants them so.
+std::size_t rounded_bytes(const PackedLinear& weights) {
+  return kLowRankRows * kernels::bf16_pairs(weights.columns()) * sizeof(std::uint32_t);
 }
 
 template <class Matrix>
@@ -54,7 +61,13 @@ void CpuLowRank::multiply(const PackedLinear& weights, std::size_t first, std::s
   job.rows = in_rows.data();
   job.row_count = in.rows();
   job.out = out_rows.data();
-  job.scratch = scratch_[thread].data();
+  if (kernels_.rounds_bf16 && weights.layout().type == tensor::ElementType::kBF16) {
+    const std::size_t pairs = kernels::bf16_pairs(weights.columns());
+    auto* rounded = reinterpret_cast<std::uint32_t*>(scratch_[thread].data());
+    for (std::size_t t = 0; t < in.rows(); ++t)
+      kernels_.round_bf16(in_rows[t], weights.columns(), rounded + t * pairs);
+    job.bf16_rows = rounded;
+  }
   for (std::size_t panel = first; panel < last; ++panel) {
     job.panel = weights.panel(panel).data();
     job.out_offset = (panel - first) * kPanelRows;
@@ -67,7 +80,7 @@ void CpuLowRank::add(ConstMatrixF32 x, const LowRank& addition, MatrixF32 out) {
   const PackedLinear& down = float_weights(*addition.down);
   const PackedLinear& up = float_weights(*addition.up);
   CARAT_CHECK(down.columns() == x.columns() && up.columns() == down.rows() && up.rows() == out.columns());
-  grow_scratch(std::max(kernels::scratch_bytes(down.layout()), kernels::scratch_bytes(up.layout())));
+  grow_scratch(std::max(rounded_bytes(down), rounded_bytes(up)));
   const ConstMatrixF32 in_rows = x.slice_rows(addition.first_row, addition.row_count);
   const MatrixF32 out_rows = out.slice_rows(addition.first_row, addition.row_count);
   const MatrixF32 narrow = narrow_.resized(addition.row_count, down.rows());
