@@ -13,6 +13,11 @@ std::size_t image_count(const ChatTurns& turns) {
   return count;
 }
 
+void append_line(std::string& text, std::string_view more) {
+  if (!text.empty() && !more.empty()) text += '\n';
+  text += more;
+}
+
 void append_paragraph(std::string& text, std::string_view more) {
   if (!text.empty() && !more.empty()) text += "\n\n";
   text += more;

@@ -34,7 +34,9 @@ struct ChatTurns {
 
 std::size_t image_count(const ChatTurns& turns);
 
-// Text, an empty line, more text; without the line where either is empty.
+// Text, a line break, more text; without the break where either is empty.
+void append_line(std::string& text, std::string_view more);
+// The same with an empty line between them.
 void append_paragraph(std::string& text, std::string_view more);
 
 // Puts the messages of any API into that order: neighbours of the same role become one, an answer at the

@@ -34,11 +34,6 @@ void for_each_block(FieldReader& read, std::string_view name, const json::array&
   }
 }
 
-void append_line(std::string& text, std::string_view more) {
-  if (!text.empty() && !more.empty()) text += '\n';
-  text += more;
-}
-
 void read_text(FieldReader& block, std::string& text) {
   const auto piece = block.text("text");
   if (!piece) return block.refuse(ApiErrorCode::kMissingParameter, "text", "is missing");

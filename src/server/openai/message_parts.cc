@@ -11,11 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-void append_text(std::string& text, std::string_view more) {
-  if (!text.empty() && !more.empty()) text += '\n';
-  text += more;
-}
-
 // "data:image/png;base64,iVBORw0..."
 void read_data_url(FieldReader& read, std::string_view name, std::string_view url, ImageSource& image) {
   constexpr std::string_view kMark = ";base64,";
@@ -56,7 +51,7 @@ void read_part(FieldReader& part, bool allows_images, std::string& text, std::ve
   if (type == "text" || type == "refusal") {
     const auto piece = part.text(type);
     if (!piece) return part.refuse(ApiErrorCode::kMissingParameter, type, "is missing");
-    append_text(text, *piece);
+    append_line(text, *piece);
   } else if (type == "image_url" && allows_images) {
     read_image(part, images);
   } else if (type == "image_url") {
