@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/forwarding_backend.h"
 #include "backend/reference/reference_backend.h"
 #include "formats/test_files.h"
 #include "model/test_tiny_model.h"
@@ -51,59 +52,15 @@ class Sequence {
 };
 
 // Hands everything to another backend and keeps which rows each product was told to hold outliers.
-class OutlierSpy final : public backend::Backend {
+class OutlierSpy final : public backend::ForwardingBackend {
  public:
-  explicit OutlierSpy(Backend& ops) : ops_(ops) {}
+  explicit OutlierSpy(Backend& ops) : ForwardingBackend(ops) {}
   std::vector<std::vector<std::uint8_t>> seen;
 
-  backend::Rounding arithmetic(backend::Rounding allowed) const override { return ops_.arithmetic(allowed); }
-  std::string description() const override { return ops_.description(); }
-  Result<std::unique_ptr<backend::Linear>> pack(const tensor::StoredTensor& weight,
-                                                std::span<const float> bias) override {
-    return ops_.pack(weight, bias);
-  }
   void linear(const backend::LinearInput& input, std::span<const backend::LinearCall> calls) override {
     seen.emplace_back(input.outlier_rows.begin(), input.outlier_rows.end());
-    ops_.linear(input, calls);
+    inner().linear(input, calls);
   }
-  void embed(const backend::Linear& table, std::span<const std::int32_t> ids, float scale,
-             tensor::MatrixF32 out) override {
-    ops_.embed(table, ids, scale, out);
-  }
-  void rms_norm(tensor::ConstMatrixF32 x, std::span<const float> weight, float epsilon,
-                tensor::MatrixF32 out) override {
-    ops_.rms_norm(x, weight, epsilon, out);
-  }
-  void add_rms_norm(tensor::ConstMatrixF32 branch, std::span<const float> weight, float epsilon,
-                    tensor::MatrixF32 x) override {
-    ops_.add_rms_norm(branch, weight, epsilon, x);
-  }
-  void layer_norm(tensor::ConstMatrixF32 x, std::span<const float> weight, std::span<const float> bias,
-                  float epsilon, tensor::MatrixF32 out) override {
-    ops_.layer_norm(x, weight, bias, epsilon, out);
-  }
-  void head_norm_rope(tensor::MatrixF32 x, std::span<const float> weight, float epsilon,
-                      const backend::Rotation& rotation, float multiplier) override {
-    ops_.head_norm_rope(x, weight, epsilon, rotation, multiplier);
-  }
-  void geglu(tensor::MatrixF32 gate, tensor::ConstMatrixF32 up) override { ops_.geglu(gate, up); }
-  void gelu(tensor::MatrixF32 x) override { ops_.gelu(x); }
-  void add(tensor::MatrixF32 x, tensor::ConstMatrixF32 y) override { ops_.add(x, y); }
-  void store_kv(tensor::ConstMatrixF32 keys, tensor::ConstMatrixF32 values,
-                std::span<const std::uint32_t> positions, const tensor::KvLayer& cache) override {
-    ops_.store_kv(keys, values, positions, cache);
-  }
-  void attention(tensor::ConstMatrixF32 q, std::size_t heads, const tensor::KvLayer& cache,
-                 std::span<const tensor::KeyRange> visible, tensor::MatrixF32 out) override {
-    ops_.attention(q, heads, cache, visible, out);
-  }
-  void dense_attention(tensor::ConstMatrixF32 q, tensor::ConstMatrixF32 k, tensor::ConstMatrixF32 v,
-                       std::size_t heads, backend::Rounding rounding, tensor::MatrixF32 out) override {
-    ops_.dense_attention(q, k, v, heads, rounding, out);
-  }
-
- private:
-  Backend& ops_;
 };
 
 class ModelTest : public testing::Test {

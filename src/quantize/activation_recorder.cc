@@ -4,14 +4,14 @@ namespace carat::quantize {
 
 Result<std::unique_ptr<backend::Linear>> ActivationRecorder::pack(const tensor::StoredTensor& weight,
                                                                   std::span<const float> bias) {
-  CARAT_TRY(std::unique_ptr<backend::Linear> packed, inner_->pack(weight, bias));
+  CARAT_TRY(std::unique_ptr<backend::Linear> packed, inner().pack(weight, bias));
   sums_[packed.get()] = {weight.name, std::vector<double>(packed->columns(), 0.0), 0};
   return packed;
 }
 
 void ActivationRecorder::linear(const backend::LinearInput& input,
                                 std::span<const backend::LinearCall> calls) {
-  inner_->linear(input, calls);
+  inner().linear(input, calls);
   std::vector<double> squares(input.x.columns(), 0.0);
   for (std::size_t t = 0; t < input.x.rows(); ++t) {
     const std::span<const float> row = input.x.row(t);
