@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 #include <sstream>
 #include <string>
@@ -77,7 +79,8 @@ TEST(OpenApiTest, HasTheRoutesOfTheCode) {
         shortened.insert(route.substr(0, at) + route.substr(at + 3));
       }
     }
-    EXPECT_EQ(shortened, without_version);
+    EXPECT_TRUE(std::ranges::includes(without_version, shortened)) << "a route of /v1 is missing without it";
+    std::ranges::set_difference(without_version, shortened, std::inserter(routes, routes.end()));
   }
   EXPECT_EQ(documented_routes(), routes);
 }

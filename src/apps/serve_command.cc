@@ -204,7 +204,10 @@ class ServeCommand {
 
   // The port is taken first, so that what stands in its way is known before a model is loaded.
   Result<> run(http::ServerOptions options) {
-    options.on_answer = [this](const http::AccessEntry& entry) { log_.record(entry); };
+    options.on_answer = [this](const http::AccessEntry& entry) {
+      log_.record(entry);
+      context_.metrics.record(entry);
+    };
     CARAT_TRY(http::Server server, listen(options));
     http::Router router;
     server::add_operation_routes(router, context_);

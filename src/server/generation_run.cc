@@ -56,9 +56,9 @@ class Run : public std::enable_shared_from_this<Run> {
 
   void on_end(std::size_t choice, const Result<engine::GenerationResult>& result) {
     if (!result) return fail(from_engine(result.error()), result.error().message);
+    if (environment_.on_result) environment_.on_result(*parts_.model, *result);
     if (result->finish == engine::FinishReason::kInterrupted)
       return fail({.code = ApiErrorCode::kShuttingDown}, {});
-    if (environment_.on_result) environment_.on_result(*result);
     const std::scoped_lock lock(mutex_);
     if (over_) return;
     --active_;

@@ -35,8 +35,8 @@ class RunCount {
 struct RunEnvironment {
   RunCount& runs;     // outlives every run
   TaskThread& tasks;  // outlives every run
-  // Each finished choice, on a thread of the engine's: must not wait. May be empty.
-  std::function<void(const engine::GenerationResult&)> on_result = {};
+  // Each choice that ended with a result, on a thread of the engine's: must not wait. May be empty.
+  std::function<void(const ServedModel&, const engine::GenerationResult&)> on_result = {};
   // Details of a failure that the client is not told, for the log. May be empty.
   std::function<void(std::string_view request_id, std::string_view message)> on_failure = {};
 };

@@ -2,6 +2,8 @@
 
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "server/route_helpers.h"
 
@@ -26,6 +28,15 @@ http::Response readiness(const ServerContext& context) {
   return json_response({{"status", "ready"}});
 }
 
+http::Response metrics(const ServerContext& context) {
+  std::vector<ModelStatus> models;
+  if (const auto model = context.models.model(); model != nullptr)
+    models.push_back({.name = model->id, .engine = model->engine->status()});
+  return {.status = 200,
+          .headers = {{"Content-Type", std::string(Metrics::kMediaType)}, {"Cache-Control", "no-store"}},
+          .body = context.metrics.text(models)};
+}
+
 }  // namespace
 
 void add_operation_routes(http::Router& router, ServerContext& context) {
@@ -44,6 +55,11 @@ void add_operation_routes(http::Router& router, ServerContext& context) {
   add("/health", health);
   add("/ready", readiness);
   add("/version", [](const ServerContext& it) { return json_response({{"version", it.version}}); });
+  add_route(router, "GET", "/metrics",
+            [&context](const Request&, const http::Responder& responder) -> ApiResult<> {
+              responder.send(metrics(context));
+              return {};
+            });
   router.set_guard([&context](const http::ServerRequest& request) { return context.access.check(request); });
 }
 

@@ -9,6 +9,7 @@
 #include "server/access.h"
 #include "server/generation_run.h"
 #include "server/health.h"
+#include "server/metrics.h"
 #include "server/served_model.h"
 #include "server/task_thread.h"
 
@@ -29,12 +30,15 @@ struct ServerContext {
   Access access;
   ModelDirectory models;
   Health health;
+  Metrics metrics;
   std::string version;
   std::function<std::int64_t()> unix_time;  // seconds since 1970
-  std::function<void(const engine::GenerationResult&)> on_result = {};
   std::function<void(std::string_view request_id, std::string_view message)> on_failure = {};
 
   RunEnvironment run_environment() {
+    const auto on_result = [this](const ServedModel& model, const engine::GenerationResult& result) {
+      metrics.record(model.id, result);
+    };
     return {.runs = runs, .tasks = tasks, .on_result = on_result, .on_failure = on_failure};
   }
 };

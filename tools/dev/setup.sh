@@ -12,7 +12,7 @@ packages() {
   if [[ $(distribution) == debian-12 ]]; then boost=1.81; fi
   local build=(g++ cmake ninja-build ccache git pkg-config ca-certificates python3-venv "libboost$boost-dev"
     "libboost-json$boost-dev" libfmt-dev libcli11-dev libtomlplusplus-dev libedit-dev
-    libssl-dev libsqlite3-dev libseccomp-dev libvips-dev)
+    libssl-dev libsqlite3-dev prometheus-cpp-dev libseccomp-dev libvips-dev)
   local test=(libgtest-dev libgmock-dev libbenchmark-dev)
   local full=(clang-19 clang-tidy-19 clang-format-19 llvm-19 libclang-rt-19-dev shellcheck)
   case $1 in
