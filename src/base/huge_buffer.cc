@@ -10,11 +10,12 @@
 namespace carat {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kPage = 4096;
 
 // Large buffers start on a huge page: the kernel backs only whole aligned 2 MiB ranges with one.
-std::size_t mapped_size(std::size_t bytes) { return bytes < kHugePage ? bytes : round_up(bytes, kHugePage); }
+std::size_t mapped_size(std::size_t bytes) {
+  return bytes < HugeBuffer::kHugePage ? bytes : round_up(bytes, HugeBuffer::kHugePage);
+}
 
 }  // namespace
 

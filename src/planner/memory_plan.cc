@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/checked_math.h"
-#include "base/huge_buffer.h"
+#include "base/huge_arena.h"
 #include "planner/activations.h"
 #include "planner/weights.h"
 
@@ -42,7 +42,7 @@ constexpr std::array<ItemInfo, kPlanItemCount> kItems = {{
 constexpr std::uint64_t kTokenizerBytesPerPiece = 8 + 4 + 1 + 4 + 4 + 8;
 
 // Code, libraries, stacks, and what the allocator keeps of what loading needed: measured, docs/planner.md.
-constexpr std::uint64_t kProgramBytes = std::uint64_t{12} << 20;
+constexpr std::uint64_t kProgramBytes = std::uint64_t{16} << 20;
 
 }  // namespace
 
@@ -67,23 +67,27 @@ MemoryPlan plan_memory(const model::GemmaConfig& config, const TensorTypes& type
     plan.bytes[static_cast<std::size_t>(item)] = bytes;
   };
   std::uint64_t rounding = 0;
-  const auto add_weights = [&](PlanItem item, const TensorBytes& tensors) {
-    set(item, tensors.packed);
-    rounding += tensors.resident - tensors.packed;
-  };
 
   const TextWeights weights = text_weights(config, types);
-  add_weights(kDecoder, weights.decoder);
-  add_weights(kEmbedding, weights.embedding);
-  add_weights(kHead, weights.head);
-  if (config.vision && request.vision) {
-    add_weights(kVisionTower, vision_weights(*config.vision, *request.vision));
-    set(kVisionActivations, vision_activation_bytes(*config.vision, *request.vision));
+  set(kDecoder, weights.decoder.packed);
+  set(kEmbedding, weights.embedding.packed);
+  set(kHead, weights.head.packed);
+  // Packed matrices in the order in which they are loaded: they lie side by side.
+  std::vector<std::uint64_t> matrices = weights.matrices;
+  if (request.head_copy) {
+    matrices.push_back(matrix_bytes(*request.head_copy, config.vocab, config.d_model).packed);
+    set(kHeadCopy, matrices.back());
   }
   set(kAdapters, request.adapter_bytes);
-  if (request.head_copy) {
-    add_weights(kHeadCopy, matrix_bytes(*request.head_copy, config.vocab, config.d_model));
+  matrices.push_back(request.adapter_bytes);
+  if (config.vision && request.vision) {
+    const VisionWeights vision = vision_weights(*config.vision, *request.vision);
+    set(kVisionTower, vision.all.packed);
+    set(kVisionActivations, vision_activation_bytes(*config.vision, *request.vision));
+    matrices.insert(matrices.end(), vision.matrices.begin(), vision.matrices.end());
   }
+  rounding += HugeArena::resident_bytes(matrices) -
+              std::accumulate(matrices.begin(), matrices.end(), std::uint64_t{0});
 
   const model::KvGeometry geometry(config, request.kv_type);
   const model::KvCapacity capacity = model::sequence_capacity(geometry, request.kv_limits());

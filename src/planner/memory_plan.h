@@ -50,7 +50,7 @@ enum class PlanItem : std::uint8_t {
   kHeadCopy,
   kTokenizer,
   kProgram,
-  kPageRounding,  // the rest of the last page of each buffer
+  kPageRounding,  // the rest of the last page of each buffer and each slab of weights
 };
 inline constexpr std::size_t kPlanItemCount = 14;
 

@@ -49,7 +49,7 @@ TEST(ReleasedConfig, FromFourBillionOnHasAnImageTower) {
     if (!large) continue;
     EXPECT_TRUE(model::validate(*config.vision, "released").has_value());
     // The tower has 416,866,032 parameters, the projector a matrix and a norm.
-    EXPECT_EQ(vision_weights(*config.vision, model::VisionPrecision::kBf16).parameters,
+    EXPECT_EQ(vision_weights(*config.vision, model::VisionPrecision::kBf16).all.parameters,
               416'866'032 + 1152 * config.d_model + 1152);
   }
 }

@@ -114,7 +114,7 @@ ReportCell make_cell(std::size_t size_index, const Printed& printed) {
   const auto gb = [](std::uint64_t bytes) { return static_cast<double>(bytes) / kGB; };
   cell.exact_text = gb(text_weights(config, all_in(printed.type)).total().stored);
   if (config.vision) {
-    cell.exact_vision = gb(vision_weights(*config.vision, model::VisionPrecision::kBf16).stored);
+    cell.exact_vision = gb(vision_weights(*config.vision, model::VisionPrecision::kBf16).all.stored);
   }
   const Counts counts = counts_of(config, kNominal[size_index]);
   for (const Rule& rule : kRules) {

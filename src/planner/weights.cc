@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/checked_math.h"
-#include "base/huge_buffer.h"
 #include "model/tensor_table.h"
 #include "model/vision_tensor_table.h"
 #include "tensor/panel.h"
@@ -33,7 +33,6 @@ TensorBytes& TensorBytes::operator+=(const TensorBytes& other) {
   parameters += other.parameters;
   stored += other.stored;
   packed += other.packed;
-  resident += other.resident;
   return *this;
 }
 
@@ -42,16 +41,45 @@ TensorBytes matrix_bytes(ElementType type, std::uint64_t rows, std::uint64_t col
   const std::uint64_t packed = ceil_div(rows, tensor::kPanelRows) * tensor::panel_layout(type, columns).bytes;
   return {.parameters = rows * columns,
           .stored = rows * tensor::row_bytes(type, columns).value_or(0) + scales,
-          .packed = packed,
-          .resident = HugeBuffer::resident_bytes(packed)};
+          .packed = packed};
 }
 
 TensorBytes vector_bytes(ElementType type, std::uint64_t size) {
   return {.parameters = size,
           .stored = tensor::row_bytes(type, size).value_or(0),
-          .packed = size * sizeof(float),
-          .resident = size * sizeof(float)};
+          .packed = size * sizeof(float)};
 }
+
+namespace {
+
+bool is_matrix(const model::VisionTensorInfo& tensor) {
+  return tensor.rows != model::VisionAxis::kOne && tensor.id != VisionTensorId::kPositions;
+}
+
+// Of a tensor, in one layer where it belongs to layers.
+TensorBytes vision_tensor_bytes(const model::VisionTensorInfo& tensor, const model::VisionConfig& config,
+                                VisionPrecision precision) {
+  const std::uint64_t rows = model::extent(tensor.rows, config);
+  const std::uint64_t columns = model::extent(tensor.columns, config);
+  TensorBytes bytes;
+  if (is_matrix(tensor)) {
+    // The projection is stored as [input, output] and turned around.
+    const bool turned = tensor.id == VisionTensorId::kProjection;
+    const std::uint64_t out = tensor.id == VisionTensorId::kFc1 ? padded_ffn(config)
+                              : turned                          ? columns
+                                                                : rows;
+    const std::uint64_t in = tensor.id == VisionTensorId::kFc2 ? padded_ffn(config) : turned ? rows : columns;
+    bytes = matrix_bytes(vision_type(tensor, precision, in), out, in);
+  } else {
+    bytes = vector_bytes(ElementType::kF32, rows * columns);
+    if (tensor.id == VisionTensorId::kFc1Bias) bytes.packed = padded_ffn(config) * sizeof(float);
+  }
+  bytes.parameters = rows * columns;
+  bytes.stored = 2 * bytes.parameters;
+  return bytes;
+}
+
+}  // namespace
 
 TensorBytes TextWeights::total() const {
   TensorBytes all = decoder;
@@ -62,23 +90,32 @@ TensorBytes TextWeights::total() const {
 
 TextWeights text_weights(const model::GemmaConfig& config, const TensorTypes& types) {
   TextWeights weights;
-  for (const model::TensorInfo& tensor : model::tensor_table()) {
+  const auto count = [&](const model::TensorInfo& tensor, std::size_t layer) {
     const std::size_t columns = model::extent(tensor.columns, config);
-    for (std::size_t layer = 0; layer < (tensor.per_layer ? config.layers : 1); ++layer) {
-      const auto type = types(tensor.id, layer);
-      if (!type) continue;
-      if (tensor.rows == model::Axis::kOne) {
-        weights.decoder += vector_bytes(*type, columns);
-        continue;
-      }
-      TensorBytes& part = tensor.id == TensorId::kEmbedding ? weights.embedding
-                          : tensor.id == TensorId::kHead    ? weights.head
-                                                            : weights.decoder;
-      part += matrix_bytes(*type, model::extent(tensor.rows, config), columns);
-      const bool is_float = tensor::info(*type).block_values == 1;
-      std::size_t& widest = is_float ? weights.widest_float_row : weights.widest_integer_row;
-      widest = std::max(widest, columns);
+    const auto type = types(tensor.id, layer);
+    if (!type) return;
+    if (tensor.rows == model::Axis::kOne) {
+      weights.decoder += vector_bytes(*type, columns);
+      return;
     }
+    const TensorBytes matrix = matrix_bytes(*type, model::extent(tensor.rows, config), columns);
+    TensorBytes& part = tensor.id == TensorId::kEmbedding ? weights.embedding
+                        : tensor.id == TensorId::kHead    ? weights.head
+                                                          : weights.decoder;
+    part += matrix;
+    weights.matrices.push_back(matrix.packed);
+    const bool is_float = tensor::info(*type).block_values == 1;
+    std::size_t& widest = is_float ? weights.widest_float_row : weights.widest_integer_row;
+    widest = std::max(widest, columns);
+  };
+  // In the order of model::Model::load.
+  for (std::size_t layer = 0; layer < config.layers; ++layer) {
+    for (const model::TensorInfo& tensor : model::tensor_table()) {
+      if (tensor.per_layer) count(tensor, layer);
+    }
+  }
+  for (const model::TensorInfo& tensor : model::tensor_table()) {
+    if (!tensor.per_layer) count(tensor, 0);
   }
   return weights;
 }
@@ -90,36 +127,27 @@ std::uint64_t adapter_bytes(const model::AdapterFile& adapter) {
       all += matrix_bytes(half->type, half->rows, half->columns);
     }
   }
-  return all.resident;
+  return all.packed;
 }
 
-TensorBytes vision_weights(const model::VisionConfig& config, VisionPrecision precision) {
-  TensorBytes all;
+VisionWeights vision_weights(const model::VisionConfig& config, VisionPrecision precision) {
+  VisionWeights weights;
+  std::vector<std::uint64_t> of_layer;
+  std::vector<std::uint64_t> outer;
   for (const model::VisionTensorInfo& tensor : model::vision_tensor_table()) {
-    const std::uint64_t rows = model::extent(tensor.rows, config);
-    const std::uint64_t columns = model::extent(tensor.columns, config);
-    TensorBytes one;
-    if (tensor.rows == model::VisionAxis::kOne || tensor.id == VisionTensorId::kPositions) {
-      one = vector_bytes(ElementType::kF32, rows * columns);
-      if (tensor.id == VisionTensorId::kFc1Bias)
-        one.packed = one.resident = padded_ffn(config) * sizeof(float);
-    } else {
-      // The projection is stored as [input, output] and turned around.
-      const bool turned = tensor.id == VisionTensorId::kProjection;
-      const std::uint64_t out = tensor.id == VisionTensorId::kFc1 ? padded_ffn(config)
-                                : turned                          ? columns
-                                                                  : rows;
-      const std::uint64_t in = tensor.id == VisionTensorId::kFc2 ? padded_ffn(config)
-                               : turned                          ? rows
-                                                                 : columns;
-      one = matrix_bytes(vision_type(tensor, precision, in), out, in);
-    }
-    one.parameters = rows * columns;
-    one.stored = 2 * one.parameters;
+    const TensorBytes one = vision_tensor_bytes(tensor, config, precision);
     const std::uint64_t copies = tensor.per_layer ? config.layers : 1;
-    all += {one.parameters * copies, one.stored * copies, one.packed * copies, one.resident * copies};
+    weights.all += {one.parameters * copies, one.stored * copies, one.packed * copies};
+    if (is_matrix(tensor)) (tensor.per_layer ? of_layer : outer).push_back(one.packed);
   }
-  return all;
+  // In the order of model::VisionTower::load: the patches, the layers, the projection.
+  CARAT_CHECK(outer.size() == 2);
+  weights.matrices.push_back(outer.front());
+  for (std::size_t layer = 0; layer < config.layers; ++layer) {
+    weights.matrices.insert(weights.matrices.end(), of_layer.begin(), of_layer.end());
+  }
+  weights.matrices.push_back(outer.back());
+  return weights;
 }
 
 }  // namespace carat::planner

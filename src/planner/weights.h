@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "model/adapter_file.h"
 #include "model/vision_packing.h"
@@ -13,9 +14,8 @@ namespace carat::planner {
 // One or more tensors, counted three ways.
 struct TensorBytes {
   std::uint64_t parameters = 0;
-  std::uint64_t stored = 0;    // in a file
-  std::uint64_t packed = 0;    // in panels of 16 rows, as the backend computes with them
-  std::uint64_t resident = 0;  // the same with the rest of each buffer's last page
+  std::uint64_t stored = 0;  // in a file
+  std::uint64_t packed = 0;  // in panels of 16 rows, as the backend computes with them
 
   TensorBytes& operator+=(const TensorBytes& other);
 };
@@ -28,6 +28,8 @@ struct TextWeights {
   TensorBytes embedding;  // also the head, where that is tied to it
   TensorBytes head;       // where it is not
 
+  std::vector<std::uint64_t> matrices;  // packed bytes of each, in the order in which they are loaded
+
   TensorBytes total() const;
   std::size_t widest_float_row = 0;    // columns of the widest matrix of a float type, 0: there is none
   std::size_t widest_integer_row = 0;  // of an integer type
@@ -38,6 +40,10 @@ TextWeights text_weights(const model::GemmaConfig& config, const TensorTypes& ty
 std::uint64_t adapter_bytes(const model::AdapterFile& adapter);
 
 // The image tower and its projector, packed in that precision; `stored` is counted in bf16.
-TensorBytes vision_weights(const model::VisionConfig& config, model::VisionPrecision precision);
+struct VisionWeights {
+  TensorBytes all;
+  std::vector<std::uint64_t> matrices;  // packed bytes of each, in the order in which they are loaded
+};
+VisionWeights vision_weights(const model::VisionConfig& config, model::VisionPrecision precision);
 
 }  // namespace carat::planner

@@ -7,6 +7,7 @@
 #include "backend/cpu/cpu_linear.h"
 #include "backend/cpu/packed_linear.h"
 #include "base/checked_math.h"
+#include "base/huge_arena.h"
 #include "kernels/levels.h"
 #include "parallel/thread_pool.h"
 #include "tensor/half.h"
@@ -37,7 +38,7 @@ class CpuBackend final : public Backend {
 
   Result<std::unique_ptr<Linear>> pack(const tensor::StoredTensor& weight,
                                        std::span<const float> bias) override {
-    CARAT_TRY(std::unique_ptr<PackedLinear> packed, PackedLinear::pack(weight, bias, pool_));
+    CARAT_TRY(std::unique_ptr<PackedLinear> packed, PackedLinear::pack(weight, bias, weights_, pool_));
     return packed;
   }
 
@@ -138,6 +139,7 @@ class CpuBackend final : public Backend {
   const kernels::Level& level_;
   const kernels::Kernels* bf16_kernels_;  // null: this machine has none, or they were not asked for
   parallel::ThreadPool pool_;
+  HugeArena weights_;
   CpuLinear linear_;
   CpuAttention attention_;
   CpuDenseAttention dense_attention_;

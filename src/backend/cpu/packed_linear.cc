@@ -19,12 +19,12 @@ std::size_t panels_per_task(std::size_t row_bytes) {
 
 }  // namespace
 
-PackedLinear::PackedLinear(std::size_t rows, const tensor::PanelLayout& layout, HugeBuffer panels,
+PackedLinear::PackedLinear(std::size_t rows, const tensor::PanelLayout& layout, HugePiece panels,
                            std::vector<float> bias)
     : rows_(rows), layout_(layout), panels_(std::move(panels)), bias_(std::move(bias)) {}
 
 Result<std::unique_ptr<PackedLinear>> PackedLinear::pack(const tensor::StoredTensor& weight,
-                                                         std::span<const float> bias,
+                                                         std::span<const float> bias, HugeArena& arena,
                                                          parallel::ThreadPool& pool) {
   CARAT_CHECK(bias.empty() || bias.size() == weight.rows);
   const auto row_bytes = tensor::row_bytes(weight.type, weight.columns);
@@ -35,7 +35,7 @@ Result<std::unique_ptr<PackedLinear>> PackedLinear::pack(const tensor::StoredTen
   const auto bytes = checked_mul<std::uint64_t>(panels, layout.bytes);
   if (!bytes)
     return fail(ErrorKind::kInvalidModel, "tensor {}: {} rows are too many", weight.name, weight.rows);
-  CARAT_TRY(HugeBuffer buffer, HugeBuffer::allocate(*bytes));
+  CARAT_TRY(HugePiece buffer, arena.allocate(*bytes));
 
   const std::size_t step = panels_per_task(*row_bytes);
   std::mutex mutex;
