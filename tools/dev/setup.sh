@@ -15,6 +15,9 @@ packages() {
     libssl-dev libsqlite3-dev prometheus-cpp-dev libseccomp-dev libvips-dev)
   local test=(libgtest-dev libgmock-dev libbenchmark-dev)
   local full=(clang-19 clang-tidy-19 clang-format-19 llvm-19 libclang-rt-19-dev shellcheck)
+  # Proxies that the gate runs before carat serve: Debian starts their services, so they are installed only where
+  # nothing starts services (containers, CI).
+  [[ -d /run/systemd/system ]] || full+=(nginx-light haproxy)
   case $1 in
     build) echo "${build[@]}" ;;
     test) echo "${build[@]}" "${test[@]}" ;;
