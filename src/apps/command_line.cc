@@ -20,6 +20,7 @@ std::string heading(SettingGroup group) {
     case SettingGroup::kPrompt: return "Prompt";
     case SettingGroup::kSampling: return "Answer";
     case SettingGroup::kServer: return "Server";
+    case SettingGroup::kStore: return "Store";
     case SettingGroup::kEnvironment: return "Environment";
   }
   return {};

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "apps/commands.h"
-#include "base/wall_clock.h"
-#include "store/sqlite_store.h"
+#include "apps/open_store.h"
+#include "store/store.h"
 #include "terminal/printable.h"
 
 namespace carat::apps {
@@ -72,9 +72,10 @@ json::object to_json(const ApiKey& key) {
           {"revoked", date_or_null(key.revoked)}};
 }
 
-Result<std::unique_ptr<store::Store>> open_store(const Runtime& runtime) {
-  static const SystemWallClock clock;
-  return store::open_sqlite_store(runtime.directories.data / store::kStoreFileName, clock);
+Result<std::unique_ptr<store::Store>> key_store(const Runtime& runtime) {
+  CARAT_TRY(auto store, open_store(runtime));
+  if (store == nullptr) return fail(ErrorKind::kUsage, "--store none: there are no keys without a store");
+  return store;
 }
 
 Result<> add_key(const Runtime& runtime, AddFlags flags) {
@@ -84,7 +85,7 @@ Result<> add_key(const Runtime& runtime, AddFlags flags) {
                 fmt::join(store::kKeyScopeNames, ", "), flags.scopes);
   }
   flags.key.scopes = *scopes;
-  CARAT_TRY(const auto store, open_store(runtime));
+  CARAT_TRY(const auto store, key_store(runtime));
   CARAT_TRY(const store::CreatedKey made, store->keys().add(flags.key));
   if (flags.as_json) {
     json::object out = to_json(made.key);
@@ -120,7 +121,7 @@ std::string listing_text(const std::vector<ApiKey>& keys) {
 }
 
 Result<> list_keys(const Runtime& runtime, const ListFlags& flags) {
-  CARAT_TRY(const auto store, open_store(runtime));
+  CARAT_TRY(const auto store, key_store(runtime));
   CARAT_TRY(std::vector<ApiKey> keys, store->keys().list());
   if (!flags.all) std::erase_if(keys, [](const ApiKey& key) { return key.revoked.has_value(); });
   if (!flags.as_json) return print(listing_text(keys));
@@ -130,7 +131,7 @@ Result<> list_keys(const Runtime& runtime, const ListFlags& flags) {
 }
 
 Result<> revoke_key(const Runtime& runtime, const RevokeFlags& flags) {
-  CARAT_TRY(const auto store, open_store(runtime));
+  CARAT_TRY(const auto store, key_store(runtime));
   CARAT_TRY(const ApiKey key, store->keys().revoke(flags.key));
   if (flags.as_json) return print(json::serialize(to_json(key)) + "\n");
   return print(fmt::format("key '{}' is revoked\n", key.name));
@@ -138,8 +139,9 @@ Result<> revoke_key(const Runtime& runtime, const RevokeFlags& flags) {
 
 void add_add_command(CommandLine& line, CLI::App& keys) {
   auto flags = std::make_shared<AddFlags>();
-  CLI::App& add = line.add_below(keys, "add", "Make a key and print it, this once.", {},
-                                 [flags](Runtime& runtime) { return add_key(runtime, *flags); });
+  CLI::App& add =
+      line.add_below(keys, "add", "Make a key and print it, this once.", {config::SettingGroup::kStore},
+                     [flags](Runtime& runtime) { return add_key(runtime, *flags); });
   add.add_option("name", flags->key.name, "what to call it")->required();
   add.add_option("--owner", flags->key.owner, "whose conversations it opens (default: the name)");
   add.add_option("--scopes", flags->scopes, "what it may do: inference, metrics, admin")
@@ -159,14 +161,15 @@ void add_keys_command(CommandLine& line) {
   add_add_command(line, keys);
 
   auto list_flags = std::make_shared<ListFlags>();
-  CLI::App& list = line.add_below(keys, "list", "List the keys, of which the first characters are known.", {},
+  CLI::App& list = line.add_below(keys, "list", "List the keys, of which the first characters are known.",
+                                  {config::SettingGroup::kStore},
                                   [list_flags](Runtime& runtime) { return list_keys(runtime, *list_flags); });
   list.add_flag("--json", list_flags->as_json, "print one JSON object");
   list.add_flag("--all", list_flags->all, "list revoked keys too");
 
   auto revoke_flags = std::make_shared<RevokeFlags>();
   CLI::App& revoke =
-      line.add_below(keys, "revoke", "Make a key useless, at once.", {},
+      line.add_below(keys, "revoke", "Make a key useless, at once.", {config::SettingGroup::kStore},
                      [revoke_flags](Runtime& runtime) { return revoke_key(runtime, *revoke_flags); });
   revoke.add_option("key", revoke_flags->key, "its name or id")->required();
   revoke.add_flag("--json", revoke_flags->as_json, "print one JSON object");

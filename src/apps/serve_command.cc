@@ -19,6 +19,7 @@
 #include "apps/model_facts.h"
 #include "apps/model_fingerprint.h"
 #include "apps/open_model.h"
+#include "apps/open_store.h"
 #include "base/text_file.h"
 #include "http/server.h"
 #include "http/systemd.h"
@@ -186,7 +187,7 @@ Result<http::Server> listen(http::ServerOptions options) {
 class ServeCommand {
  public:
   ServeCommand(Runtime& runtime, std::vector<std::string> adapters,
-               std::shared_ptr<const server::KeyRing> keys)
+               std::shared_ptr<const server::KeyRing> keys, std::unique_ptr<store::Store> store)
       : runtime_(runtime),
         adapters_(std::move(adapters)),
         log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
@@ -195,6 +196,7 @@ class ServeCommand {
                   .allowed_origins = runtime.settings.list(Setting::kAllowOrigin)},
                  runtime.settings.list(Setting::kAlias), runtime.clock),
         notifier_(variable) {
+    if (store != nullptr) context_.store = std::make_unique<store::StoreThread>(std::move(store), sweeping());
     context_.version = CARAT_VERSION;
     context_.unix_time = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
     context_.on_failure = [this](std::string_view id, std::string_view message) {
@@ -240,6 +242,9 @@ class ServeCommand {
     const std::string text = std::string(line) + "\n";
     static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
   }
+  store::StoreThread::Options sweeping() {
+    return {.on_sweep_failure = [this](const Error& error) { log_.record_failure("store", error.message); }};
+  }
   std::chrono::milliseconds drain_limit() const {
     return std::chrono::seconds(runtime_.settings.integer(Setting::kDrainSeconds).value());
   }
@@ -256,7 +261,8 @@ Result<> serve(Runtime& runtime, const std::vector<std::string>& adapters) {
   raise_descriptor_limit();
   CARAT_TRY(auto keys, read_keys(runtime));
   CARAT_TRY(http::ServerOptions options, server_options(runtime, keys != nullptr));
-  auto served = ServeCommand(runtime, adapters, std::move(keys)).run(std::move(options));
+  CARAT_TRY(auto store, open_store(runtime));
+  auto served = ServeCommand(runtime, adapters, std::move(keys), std::move(store)).run(std::move(options));
   // Told to stop while the model was loading.
   if (!served && served.error().kind == ErrorKind::kInterrupted && Interrupts::end_signal() != 0) return {};
   return served;
@@ -268,7 +274,8 @@ void add_serve_command(CommandLine& line) {
   auto adapters = std::make_shared<std::vector<std::string>>();
   CLI::App& command =
       line.add("serve", "Serve the model over HTTP, as OpenAI's, Ollama's and Anthropic's clients expect it.",
-               {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kServer},
+               {SettingGroup::kModel, SettingGroup::kKvType, SettingGroup::kContext, SettingGroup::kServer,
+                SettingGroup::kStore},
                [adapters](Runtime& runtime) { return serve(runtime, *adapters); });
   line.add_model_argument(command);
   add_lora_option(command, *adapters);

@@ -89,6 +89,8 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      "PEM file with the certificate's key"},
     {kLogJson, Group::kServer, "log_json", "--log-json", "CARAT_LOG_JSON", kSwitch, "false", 0, 0, "",
      "log requests as one JSON object a line"},
+    {kStore, Group::kStore, "store", "--store", "CARAT_STORE", kText, "", 0, 0, "",
+     "file for conversations, responses and keys (default: carat.db in the data folder); none: keep nothing"},
 }};
 // clang-format on
 

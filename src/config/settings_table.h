@@ -47,8 +47,9 @@ enum class Setting : std::uint8_t {
   kTlsCertificate,
   kTlsKey,
   kLogJson,
+  kStore,
 };
-inline constexpr std::size_t kSettingCount = 38;
+inline constexpr std::size_t kSettingCount = 39;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 
@@ -60,6 +61,7 @@ enum class SettingGroup : std::uint8_t {
   kPrompt,       // where a prompt is rendered from messages
   kSampling,     // where text is generated
   kServer,       // where requests are served
+  kStore,        // where conversations, responses or keys are kept
   kEnvironment,  // nowhere: environment variable or file only
 };
 

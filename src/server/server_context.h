@@ -12,6 +12,7 @@
 #include "server/metrics.h"
 #include "server/served_model.h"
 #include "server/task_thread.h"
+#include "store/store_thread.h"
 
 namespace carat::server {
 
@@ -25,6 +26,7 @@ struct ServerContext {
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
 
+  std::unique_ptr<store::StoreThread> store;  // null: nothing is kept
   RunCount runs;
   TaskThread tasks{SIZE_MAX};  // before the others: they may leave it work to do when they go
   Access access;

@@ -4,15 +4,20 @@
 
 namespace carat::store {
 
-StoreThread::StoreThread(std::unique_ptr<Store> store, std::size_t most_waiting)
-    : most_waiting_(most_waiting), store_(std::move(store)), thread_([this] { run(); }) {}
+using std::chrono::steady_clock;
+
+StoreThread::StoreThread(std::unique_ptr<Store> store, Options options)
+    : options_(std::move(options)),
+      next_sweep_(steady_clock::now() + options_.sweep_period),
+      store_(std::move(store)),
+      thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() { stop(); }
 
 bool StoreThread::enqueue(Task task) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || waiting_.size() >= most_waiting_) return false;
+    if (stopping_ || waiting_.size() >= options_.most_waiting) return false;
     waiting_.push_back(std::move(task));
   }
   changed_.notify_one();
@@ -28,13 +33,22 @@ void StoreThread::run() {
     Task task;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      task = std::move(waiting_.front());
-      waiting_.pop_front();
+      changed_.wait_until(lock, next_sweep_, [this] { return stopping_ || !waiting_.empty(); });
+      if (stopping_ && waiting_.empty()) return;
+      if (!waiting_.empty()) {
+        task = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
     }
-    task(*store_);
+    if (task) task(*store_);
+    if (steady_clock::now() >= next_sweep_) sweep();
   }
+}
+
+void StoreThread::sweep() {
+  const auto swept = store_->sweep();
+  if (!swept && options_.on_sweep_failure) options_.on_sweep_failure(swept.error());
+  next_sweep_ = steady_clock::now() + options_.sweep_period;
 }
 
 void StoreThread::stop() {

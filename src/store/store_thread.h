@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <condition_variable>
 #include <cstddef>
@@ -17,12 +18,18 @@
 
 namespace carat::store {
 
-// Runs calls to a store on one thread of its own, in the order in which they came.
+// Runs calls to a store on one thread of its own, in the order in which they came; now and then it deletes
+// there what has expired.
 class StoreThread {
  public:
-  static constexpr std::size_t kMostWaiting = 10'000;
+  struct Options {
+    std::size_t most_waiting = 10'000;
+    std::chrono::nanoseconds sweep_period = std::chrono::minutes(5);
+    std::function<void(const Error&)> on_sweep_failure = {};  // on the store's thread; may be empty
+  };
 
-  explicit StoreThread(std::unique_ptr<Store> store, std::size_t most_waiting = kMostWaiting);
+  explicit StoreThread(std::unique_ptr<Store> store) : StoreThread(std::move(store), Options()) {}
+  StoreThread(std::unique_ptr<Store> store, Options options);
   ~StoreThread();  // stop()
   StoreThread(const StoreThread&) = delete;
   StoreThread& operator=(const StoreThread&) = delete;
@@ -55,12 +62,14 @@ class StoreThread {
   bool enqueue(Task task);  // false: refused, and the task was not kept
   static Error refusal();
   void run();
+  void sweep();
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task> waiting_;  // under mutex_
   bool stopping_ = false;     // under mutex_
-  const std::size_t most_waiting_;
+  const Options options_;
+  std::chrono::steady_clock::time_point next_sweep_;  // of the store's thread
   std::unique_ptr<Store> store_;
   std::thread thread_;  // last: it uses all of the above
 };

@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <future>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -18,9 +22,8 @@ constexpr const char* kAlice = "alice";
 
 class StoreThreadTest : public testing::Test {
  protected:
-  std::unique_ptr<StoreThread> start(std::size_t most_waiting = StoreThread::kMostWaiting) {
-    return std::make_unique<StoreThread>(must(open_sqlite_store(folder_.path("carat.db"), clock_)),
-                                         most_waiting);
+  std::unique_ptr<StoreThread> start(const StoreThread::Options& options = {}) {
+    return std::make_unique<StoreThread>(must(open_sqlite_store(folder_.path("carat.db"), clock_)), options);
   }
   static auto create(const std::string& title) {
     return [title](Store& store) { return store.conversations().create(kAlice, {.title = title}, {}); };
@@ -79,7 +82,7 @@ TEST_F(StoreThreadTest, AnswersWhatWaitsWhenStoppedAndRefusesWhatComesLater) {
 }
 
 TEST_F(StoreThreadTest, RefusesCallsBeyondWhatMayWait) {
-  const auto thread = start(2);
+  const auto thread = start({.most_waiting = 2});
   std::promise<void> started;
   std::promise<void> release;
   auto held = thread->submit([&](Store&) -> Result<> {
@@ -94,6 +97,34 @@ TEST_F(StoreThreadTest, RefusesCallsBeyondWhatMayWait) {
   release.set_value();
   EXPECT_TRUE(held.get() && first.get() && second.get());
   EXPECT_TRUE(thread->submit(create("d")).get());
+}
+
+TEST_F(StoreThreadTest, SweepsWhatHasExpired) {
+  const auto store = must(open_sqlite_store(folder_.path("carat.db"), clock_));
+  must(store->conversations().create(kAlice, {.title = "old", .expires = clock_.time}, {}));
+  const auto thread = start({.sweep_period = std::chrono::nanoseconds(1)});
+  // Each call is followed by a sweep; the second is answered after that.
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(thread->submit([](Store&) { return Result<>(); }).get());
+  EXPECT_EQ(must(store->sweep()).conversations, 0);
+}
+
+TEST_F(StoreThreadTest, TellsOfAFailedSweep) {
+  class Broken final : public Store {
+   public:
+    ConversationStore& conversations() override { std::abort(); }
+    BlobStore& blobs() override { std::abort(); }
+    ResponseStore& responses() override { std::abort(); }
+    IdempotencyStore& idempotency() override { std::abort(); }
+    KeyStore& keys() override { std::abort(); }
+    Result<SweepCounts> sweep() override { return fail(ErrorKind::kDiskFull, "full"); }
+  };
+  std::promise<ErrorKind> told;
+  std::once_flag once;
+  StoreThread thread(std::make_unique<Broken>(), {.sweep_period = std::chrono::nanoseconds(1),
+                                                  .on_sweep_failure = [&](const Error& error) {
+                                                    std::call_once(once, [&] { told.set_value(error.kind); });
+                                                  }});
+  EXPECT_EQ(told.get_future().get(), ErrorKind::kDiskFull);
 }
 
 }  // namespace
