@@ -91,7 +91,8 @@ Result<GenerationResult> generate(Runtime& runtime, const Question& question,
 Result<> answer_once(Runtime& runtime, const Question& question) {
   // Before the weights, which take longer.
   CARAT_TRY(const std::vector<prompt::Image> images,
-            load_images(question.images, question.pan_and_scan, runtime.interrupts.token()));
+            load_images(image_decoder(runtime.settings), question.images, question.pan_and_scan,
+                        runtime.interrupts.token()));
   CARAT_TRY(const auto model, open_model(runtime, {.adapters = question.adapters,
                                                    .sees_images = !images.empty(),
                                                    .needs_images = !images.empty()}));

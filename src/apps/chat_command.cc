@@ -37,10 +37,10 @@ std::string greeting(const Runtime& runtime, const engine::LoadedModel& model, c
   return text;
 }
 
-terminal::LoadImage image_loader(const engine::LoadedModel& model) {
+terminal::LoadImage image_loader(const Runtime& runtime, const engine::LoadedModel& model) {
   if (!model.vision) return {};
-  return [](const std::string& path, const std::stop_token& stop) {
-    return load_image(path, /*pan_and_scan=*/false, stop);
+  return [decoder = image_decoder(runtime.settings)](const std::string& path, const std::stop_token& stop) {
+    return load_image(decoder, path, /*pan_and_scan=*/false, stop);
   };
 }
 
@@ -51,9 +51,10 @@ Result<> chat_on_terminal(Runtime& runtime, const std::vector<std::string>& adap
   session::LocalTurnRunner runner(*model, *engine, style);
   CARAT_TRY(const auto console, TerminalConsole::create(runtime));
   runtime.interrupts.kill_after(kPressesToKill);
-  terminal::ChatView view(runner, *console,
-                          {greeting(runtime, *model, style), settings_for(runtime, style),
-                           image_loader(*model), model->vision ? model->vision->config().tokens() : 0});
+  terminal::ChatView view(
+      runner, *console,
+      {greeting(runtime, *model, style), settings_for(runtime, style), image_loader(runtime, *model),
+       model->vision ? model->vision->config().tokens() : 0});
   return view.run();
 }
 

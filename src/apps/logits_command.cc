@@ -88,7 +88,8 @@ Result<> write_logits(Runtime& runtime, const LogitsOptions& options) {
     return fail(ErrorKind::kUsage, "--image goes with --text, in which <start_of_image> is its place");
   }
   CARAT_TRY(const std::vector<prompt::Image> pictures,
-            load_images(options.images, options.pan_and_scan, runtime.interrupts.token()));
+            load_images(image_decoder(runtime.settings), options.images, options.pan_and_scan,
+                        runtime.interrupts.token()));
   CARAT_TRY(const auto model, open_model(runtime, {.context_length = options.chunk,
                                                    .logit_rows = options.chunk,
                                                    .adapters = options.adapters,

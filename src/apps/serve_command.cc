@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "apps/commands.h"
+#include "apps/load_image.h"
 #include "apps/lora_option.h"
 #include "apps/model_facts.h"
 #include "apps/model_fingerprint.h"
@@ -122,10 +123,11 @@ std::string model_id(const std::filesystem::path& path) {
   return shard ? std::string(shard->name) : name;
 }
 
-server::ImageDecoder image_decoder() {
-  return [](std::span<const std::byte> file,
-            const std::stop_token& stop) -> Result<std::shared_ptr<const prompt::Picture>> {
-    CARAT_TRY(images::DecodedImage decoded, images::Decoder().decode("the image", file, stop));
+server::ImageDecoder served_image_decoder(const Runtime& runtime) {
+  return [decoder = image_decoder(runtime.settings)](
+             std::span<const std::byte> file,
+             const std::stop_token& stop) -> Result<std::shared_ptr<const prompt::Picture>> {
+    CARAT_TRY(images::DecodedImage decoded, decoder.decode("the image", file, stop));
     return prompt::make_picture(std::move(decoded.image));
   };
 }
@@ -151,7 +153,7 @@ Result<std::shared_ptr<server::ServedModel>> serve_model(const Runtime& runtime,
   served->created = std::time(nullptr);
   CARAT_TRY(served->facts, model_facts(path));
   served->adapters = model.default_adapters;
-  if (model.vision) served->decode_image = image_decoder();
+  if (model.vision) served->decode_image = served_image_decoder(runtime);
   served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
   return served;
 }

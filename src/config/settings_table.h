@@ -29,6 +29,9 @@ enum class Setting : std::uint8_t {
   kSeed,
   kMaxTokens,
   kStats,
+  kImageFileBytes,
+  kImageSide,
+  kImagePixels,
   kOffline,
   kHuggingFace,
   kOllamaRegistry,
@@ -49,7 +52,7 @@ enum class Setting : std::uint8_t {
   kLogJson,
   kStore,
 };
-inline constexpr std::size_t kSettingCount = 39;
+inline constexpr std::size_t kSettingCount = 42;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

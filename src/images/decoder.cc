@@ -8,12 +8,14 @@
 namespace carat::images {
 namespace {
 
+constexpr std::uint64_t kRoomForMessages = 4096;  // beside the pixels: their sizes, or what is wrong
+
 // The file and its pixels three times over (as decoded, as RGB, as the reply), at most eight bytes each,
 // beside the libraries.
 worker::Limits worker_limits(const DecodeLimits& limits) {
   const std::uint64_t pixels = limits.pixels.pixels;
   return {.memory_bytes = (std::uint64_t{1} << 30) + 2 * limits.file_bytes + 24 * pixels,
-          .reply_bytes = 8 + 3 * pixels};
+          .reply_bytes = kRoomForMessages + 3 * pixels};
 }
 
 std::unexpected<Error> named(const std::string& name, Error error) {
