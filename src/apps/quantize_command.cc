@@ -6,6 +6,7 @@
 #include "apps/open_model.h"
 #include "apps/quantize_report.h"
 #include "base/text_file.h"
+#include "kernels/levels.h"
 #include "measure/perplexity.h"
 #include "quantize/activation_recorder.h"
 #include "quantize/quantize_model.h"
@@ -80,6 +81,10 @@ Result<> run_quantize(Runtime& runtime, Options& options) {
   PerplexityChange change;
   if (!options.text.empty()) {
     CARAT_TRY(change.before, perplexity_of(runtime, path.string(), options));
+  }
+  if (const std::string level = runtime.settings.text(config::Setting::kCpu); !level.empty()) {
+    CARAT_TRY(const kernels::Level* named, kernels::find_level(level));
+    options.quantize.kernels = named->kernels;
   }
   quantize::QuantizeReport report;
   {

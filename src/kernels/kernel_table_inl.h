@@ -6,6 +6,7 @@
 #include "kernels/dense_attention_inl.h"
 #include "kernels/dense_packing_inl.h"
 #include "kernels/elementwise_inl.h"
+#include "kernels/encode_inl.h"
 #include "kernels/exp_inl.h"
 #include "kernels/float_panel_inl.h"
 #include "kernels/int_panel_inl.h"
@@ -41,16 +42,27 @@ constexpr DenseKernels kDenseBf16 = {};
 #endif
 
 constexpr Kernels make_kernels(const char* level) {
-  return {level,      kRoundsBf16,
-          rms_norm,   add_rms_norm,
-          layer_norm, head_norm_rope,
-          geglu,      gelu,
-          add_rows,   add_scaled,
-          quantize,   round_bf16,
-          panel,      store_kv,
-          attend,     merge,
-          finish,     {pack_dense_f32, attend_dense<DenseF32>},
-          kDenseBf16, {pack_dense_int8, attend_dense<DenseInt8>}};
+  return {level,
+          kRoundsBf16,
+          rms_norm,
+          add_rms_norm,
+          layer_norm,
+          head_norm_rope,
+          geglu,
+          gelu,
+          add_rows,
+          add_scaled,
+          quantize,
+          round_bf16,
+          panel,
+          store_kv,
+          attend,
+          merge,
+          finish,
+          {pack_dense_f32, attend_dense<DenseF32>},
+          kDenseBf16,
+          {pack_dense_int8, attend_dense<DenseInt8>},
+          {widen_f16, widen_bf16, all_finite, fit_scales, fit_scales_and_mins, round_scales, encode}};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/dense_layout.h"
+#include "kernels/encode_kernels.h"
 #include "tensor/kv_block.h"
 #include "tensor/panel.h"
 
@@ -129,6 +130,8 @@ struct Kernels {
   DenseKernels dense_f32;
   DenseKernels dense_bf16;
   DenseKernels dense_int8;
+
+  EncodeKernels encode;
 };
 
 }  // namespace carat::kernels

@@ -76,6 +76,10 @@ inline F32x16 min(F32x16 a, F32x16 b) {
 inline F32x16 abs(F32x16 a) {
   return each_lane<F32x16>([&](int i) { return __builtin_fabsf(a.lane[i]); });
 }
+// Lanes of x where a > b, of y elsewhere, so also where either is NaN.
+inline F32x16 where_greater(F32x16 a, F32x16 b, F32x16 x, F32x16 y) {
+  return each_lane<F32x16>([&](int i) { return a.lane[i] > b.lane[i] ? x.lane[i] : y.lane[i]; });
+}
 // Lanes [begin, end) from a, the others from b.
 inline F32x16 select_lanes(int begin, int end, F32x16 a, F32x16 b) {
   return each_lane<F32x16>([&](int i) { return i >= begin && i < end ? a.lane[i] : b.lane[i]; });

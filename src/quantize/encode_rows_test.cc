@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/levels.h"
 #include "tensor/dequantize.h"
 #include "tensor/half.h"
 #include "tensor/test_stored_rows.h"
@@ -37,7 +38,10 @@ Encoded encoded(ElementType type, std::span<const float> row, Importance importa
   Encoded out;
   out.bytes.resize(*tensor::row_bytes(type, row.size()));
   out.values.resize(row.size());
-  out.storable = encode_row(type, row, importance, out.bytes, out.scale);
+  std::vector<float> scales(tensor::info(type).row_scaled ? 1 : 0, 1.0F);
+  out.storable = !encode_rows({type, row.size(), importance}, kernels::best_level().kernels->encode, row,
+                              out.bytes, scales);
+  if (!scales.empty()) out.scale = scales[0];
   tensor::dequantize(type, out.bytes, out.values);
   if (tensor::info(type).row_scaled) tensor::apply_row_scales({&out.scale, 1}, out.values);
   return out;
@@ -211,8 +215,9 @@ TEST(Encode, Sfp8IsExactForItsOwnValuesAtAnyScale) {
     std::vector<float> scaled = values;
     for (float& value : scaled) value *= scale;
     std::vector<std::byte> out(codes.size());
-    float row_scale = scale;
-    ASSERT_TRUE(encode_row(kSFP8, scaled, {}, out, row_scale));
+    std::vector<float> row_scale = {scale};
+    ASSERT_FALSE(
+        encode_rows({kSFP8, scaled.size()}, kernels::best_level().kernels->encode, scaled, out, row_scale));
     EXPECT_EQ(out, codes);
   }
 }

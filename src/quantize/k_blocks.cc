@@ -5,102 +5,70 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 
-#include "quantize/fit_scale.h"
 #include "tensor/half.h"
 
 namespace carat::quantize {
 namespace {
 
-constexpr std::size_t kValues = 256;
+using kernels::CodeRange;
+using kernels::kParts;
+using kernels::PartScales;
 
-std::uint16_t store_f16(std::byte* at, float value) {
+constexpr std::size_t kValues = 256;
+constexpr std::size_t kQ4KParts = 8;
+constexpr std::size_t kQ4KBytes = 144;
+constexpr CodeRange kQ4KRange = {0, 15};
+constexpr CodeRange kQ6KRange = {-32, 31};
+
+void store_f16(std::byte* at, float value) {
   const std::uint16_t half = tensor::f32_to_f16(value);
   std::memcpy(at, &half, sizeof half);
-  return half;
 }
 float as_f16(float value) { return tensor::f16_to_f32(tensor::f32_to_f16(value)); }
-float ratio(float a, float b) { return b == 0.0F ? 0.0F : a / b; }
+
+// The integer nearest to a / b within [low, high], ties to even; 0 for b = 0, low for NaN.
+float nearest_ratio(float a, float b, float low, float high) {
+  constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: what lies below the units falls off
+  const float ratio = b == 0.0F ? 0.0F : a / b;
+  const float held = ratio > low ? std::min(ratio, high) : low;
+  return (held + kRounder) - kRounder;
+}
 
 // 8 parts of 32: value = scale * part_scale * code - min * part_min, codes 0..15, parts' integers 0..63.
-struct Q4KBlock {
+struct Q4KScales {
   float scale = 0.0F;
   float min = 0.0F;
-  std::array<std::uint8_t, 8> part_scales = {};
-  std::array<std::uint8_t, 8> part_mins = {};
-  std::array<std::int8_t, kValues> codes = {};
-  double error = 0.0;
+  std::array<std::uint8_t, kQ4KParts> part_scales = {};
+  std::array<std::uint8_t, kQ4KParts> part_mins = {};
 };
 
-std::uint8_t to_six_bits(float value) {
-  return static_cast<std::uint8_t>(std::clamp(std::nearbyint(value), 0.0F, 63.0F));
-}
-
-template <class PartFit>
-Q4KBlock make_q4_k(std::span<const float> x, std::span<const float> importance, PartFit fit_part) {
-  std::array<ScaleAndMin, 8> fits;
+// From the parts' own scales and mins, which become what is stored of them; `first` is the block's first
+// part.
+Q4KScales round_q4_k(PartScales& fits, std::size_t first) {
   float largest_scale = 0.0F;
   float largest_min = 0.0F;
-  for (std::size_t part = 0; part < 8; ++part) {
-    fits[part] = fit_part(x.subspan(32 * part, 32), importance.subspan(32 * part, 32));
-    largest_scale = std::max(largest_scale, fits[part].scale);
-    largest_min = std::max(largest_min, -fits[part].min);
+  for (std::size_t part = first; part < first + kQ4KParts; ++part) {
+    largest_scale = std::max(largest_scale, fits.scale[part]);
+    largest_min = std::max(largest_min, -fits.min[part]);
   }
-  Q4KBlock block;
+  Q4KScales block;
   block.scale = as_f16(largest_scale / 63.0F);
   block.min = as_f16(largest_min / 63.0F);
-  for (std::size_t part = 0; part < 8; ++part) {
-    block.part_scales[part] = to_six_bits(ratio(fits[part].scale, block.scale));
-    block.part_mins[part] = to_six_bits(ratio(-fits[part].min, block.min));
-    const ScaleAndMin stored = {block.scale * static_cast<float>(block.part_scales[part]),
-                                -block.min * static_cast<float>(block.part_mins[part])};
-    const auto values = x.subspan(32 * part, 32);
-    const auto codes = std::span(block.codes).subspan(32 * part, 32);
-    encode(values, stored, {0, 15}, codes);
-    block.error += weighted_error(values, importance.subspan(32 * part, 32), codes, stored);
+  for (std::size_t part = 0; part < kQ4KParts; ++part) {
+    const float scale = nearest_ratio(fits.scale[first + part], block.scale, 0.0F, 63.0F);
+    const float min = nearest_ratio(-fits.min[first + part], block.min, 0.0F, 63.0F);
+    block.part_scales[part] = static_cast<std::uint8_t>(scale);
+    block.part_mins[part] = static_cast<std::uint8_t>(min);
+    fits.scale[first + part] = block.scale * scale;
+    fits.min[first + part] = -block.min * min;
   }
   return block;
 }
-
-// 16 parts of 16: value = scale * part_scale * code, codes -32..31, part scales -128..127.
-struct Q6KBlock {
-  float scale = 0.0F;
-  std::array<std::int8_t, 16> part_scales = {};
-  std::array<std::int8_t, kValues> codes = {};
-  double error = 0.0;
-};
-
-template <class PartFit>
-Q6KBlock make_q6_k(std::span<const float> x, std::span<const float> importance, PartFit fit_part) {
-  std::array<float, 16> fits;
-  float largest = 0.0F;
-  for (std::size_t part = 0; part < 16; ++part) {
-    fits[part] = fit_part(x.subspan(16 * part, 16), importance.subspan(16 * part, 16));
-    if (std::fabs(fits[part]) > std::fabs(largest)) largest = fits[part];
-  }
-  Q6KBlock block;
-  block.scale = as_f16(largest / -128.0F);
-  for (std::size_t part = 0; part < 16; ++part) {
-    const float integer = std::nearbyint(ratio(fits[part], block.scale));
-    block.part_scales[part] = static_cast<std::int8_t>(std::clamp(integer, -128.0F, 127.0F));
-    const ScaleAndMin stored = {block.scale * static_cast<float>(block.part_scales[part]), 0.0F};
-    const auto values = x.subspan(16 * part, 16);
-    const auto codes = std::span(block.codes).subspan(16 * part, 16);
-    encode(values, stored, {-32, 31}, codes);
-    block.error += weighted_error(values, importance.subspan(16 * part, 16), codes, stored);
-  }
-  return block;
-}
-
-}  // namespace
 
 // f16 d, f16 dmin, scales[12], qs[128]
-bool encode_q4_k(std::span<const float> x, std::span<const float> importance, std::byte* out) {
-  const Q4KBlock plain =
-      make_q4_k(x, importance, [](auto part, auto) { return plain_scale_and_min(part, 15); });
-  const Q4KBlock fitted =
-      make_q4_k(x, importance, [](auto part, auto weights) { return fit_scale_and_min(part, weights, 15); });
-  const Q4KBlock& block = fitted.error < plain.error ? fitted : plain;
+void store_q4_k(const Q4KScales& block, const std::int8_t* codes, std::byte* out) {
   store_f16(out, block.scale);
   store_f16(out + 2, block.min);
   std::byte* const packed = out + 4;
@@ -111,31 +79,101 @@ bool encode_q4_k(std::span<const float> x, std::span<const float> importance, st
     packed[s + 4] = static_cast<std::byte>(block.part_mins[s] | (min >> 4) << 6);
     packed[s + 8] = static_cast<std::byte>((scale & 15) | (min & 15) << 4);
   }
-  for (std::size_t i = 0; i < 128; ++i) {
-    const std::size_t at = i / 32 * 64 + i % 32;
-    out[16 + i] = static_cast<std::byte>(block.codes[at] | block.codes[at + 32] << 4);
+  for (std::size_t pair = 0; pair < 4; ++pair) {
+    for (std::size_t i = 0; i < 32; ++i) {
+      out[16 + 32 * pair + i] = static_cast<std::byte>(codes[64 * pair + i] | codes[64 * pair + 32 + i] << 4);
+    }
   }
-  return std::isfinite(block.scale) && std::isfinite(block.min);
+}
+
+// 16 parts of 16: value = scale * part_scale * code, codes -32..31, part scales -128..127.
+struct Q6KScales {
+  float scale = 0.0F;
+  std::array<std::int8_t, kParts> part_scales = {};
+};
+
+Q6KScales round_q6_k(PartScales& fits) {
+  float largest = 0.0F;
+  for (const float scale : fits.scale) {
+    if (std::fabs(scale) > std::fabs(largest)) largest = scale;
+  }
+  Q6KScales block;
+  block.scale = as_f16(largest / -128.0F);
+  for (std::size_t part = 0; part < kParts; ++part) {
+    const float scale = nearest_ratio(fits.scale[part], block.scale, -128.0F, 127.0F);
+    block.part_scales[part] = static_cast<std::int8_t>(scale);
+    fits.scale[part] = block.scale * scale;
+  }
+  return block;
 }
 
 // ql[128], qh[64], i8 scales[16], f16 d
-bool encode_q6_k(std::span<const float> x, std::span<const float> importance, std::byte* out) {
-  constexpr CodeRange kRange = {-32, 31};
-  const Q6KBlock plain = make_q6_k(x, importance, [&](auto part, auto) { return plain_scale(part, kRange); });
-  const Q6KBlock fitted = make_q6_k(
-      x, importance, [&](auto part, auto weights) { return fit_scale(part, weights, kRange, 1.1F); });
-  const Q6KBlock& block = fitted.error < plain.error ? fitted : plain;
-  std::memset(out, 0, 192);
-  for (std::size_t i = 0; i < kValues; ++i) {
-    const std::size_t half = i / 128;
-    const std::size_t quarter = i % 128 / 32;
-    const std::size_t l = i % 32;
-    const auto code = static_cast<unsigned>(block.codes[i] + 32);
-    out[64 * half + 32 * (quarter % 2) + l] |= static_cast<std::byte>((code & 15) << (quarter < 2 ? 0 : 4));
-    out[128 + 32 * half + l] |= static_cast<std::byte>((code >> 4) << (2 * quarter));
+void store_q6_k(const Q6KScales& block, std::span<const std::int8_t> codes, std::byte* out) {
+  std::array<std::uint8_t, kValues> raised = {};
+  for (std::size_t i = 0; i < kValues; ++i) raised[i] = static_cast<std::uint8_t>(codes[i] + 32);
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint8_t* const q = raised.data() + 128 * half;
+    std::byte* const low = out + 64 * half;
+    std::byte* const high = out + 128 + 32 * half;
+    for (std::size_t l = 0; l < 32; ++l) {
+      low[l] = static_cast<std::byte>((q[l] & 15) | (q[l + 64] & 15) << 4);
+      low[l + 32] = static_cast<std::byte>((q[l + 32] & 15) | (q[l + 96] & 15) << 4);
+      high[l] =
+          static_cast<std::byte>(q[l] >> 4 | q[l + 32] >> 4 << 2 | q[l + 64] >> 4 << 4 | q[l + 96] >> 4 << 6);
+    }
   }
-  std::memcpy(out + 192, block.part_scales.data(), 16);
+  std::memcpy(out + 192, block.part_scales.data(), kParts);
   store_f16(out + 208, block.scale);
+}
+
+float sum(std::span<const float> errors) { return std::accumulate(errors.begin(), errors.end(), 0.0F); }
+
+}  // namespace
+
+bool encode_q4_k(PartEncoder& parts, std::span<std::byte> out) {
+  PartScales plain;
+  PartScales fitted;
+  parts.fit_scales_and_mins(kQ4KRange.high, plain, fitted);
+  std::array<Q4KScales, 2> plain_blocks;
+  std::array<Q4KScales, 2> blocks;
+  for (std::size_t b = 0; b < 2; ++b) {
+    plain_blocks[b] = round_q4_k(plain, kQ4KParts * b);
+    blocks[b] = round_q4_k(fitted, kQ4KParts * b);
+  }
+  const PartEncoder::Errors plain_errors = parts.encode(plain, kQ4KRange);
+  const PartEncoder::Errors errors = parts.encode(fitted, kQ4KRange);
+  for (std::size_t b = 0; b < 2; ++b) {
+    const std::size_t first = kQ4KParts * b;
+    if (sum(std::span(errors).subspan(first, kQ4KParts)) <
+        sum(std::span(plain_errors).subspan(first, kQ4KParts))) {
+      continue;
+    }
+    blocks[b] = plain_blocks[b];
+    std::copy_n(plain.scale + first, kQ4KParts, fitted.scale + first);
+    std::copy_n(plain.min + first, kQ4KParts, fitted.min + first);
+  }
+  parts.encode(fitted, kQ4KRange);
+  const std::span<const std::int8_t> codes = parts.codes();
+  bool storable = true;
+  for (std::size_t b = 0; b < out.size() / kQ4KBytes; ++b) {
+    store_q4_k(blocks[b], codes.data() + kValues * b, out.data() + kQ4KBytes * b);
+    storable = storable && std::isfinite(blocks[b].scale) && std::isfinite(blocks[b].min);
+  }
+  return storable;
+}
+
+bool encode_q6_k(PartEncoder& parts, std::span<std::byte> out) {
+  PartScales plain;
+  PartScales fitted;
+  parts.fit_scales(kQ6KRange, 1.1F, plain, fitted);
+  const Q6KScales plain_block = round_q6_k(plain);
+  Q6KScales block = round_q6_k(fitted);
+  const float plain_error = sum(parts.encode(plain, kQ6KRange));
+  if (!(sum(parts.encode(fitted, kQ6KRange)) < plain_error)) {
+    block = plain_block;
+    parts.encode(plain, kQ6KRange);
+  }
+  store_q6_k(block, parts.codes(), out.data());
   return std::isfinite(block.scale);
 }
 

@@ -1,5 +1,6 @@
 #include "quantize/quantize_model.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <set>
@@ -13,6 +14,7 @@
 #include "quantize/output_folder.h"
 #include "quantize/output_tensor.h"
 #include "quantize/tensor_stream.h"
+#include "quantize/write_behind.h"
 
 namespace carat::quantize {
 namespace {
@@ -89,30 +91,26 @@ class TensorsWriter {
   Result<> write(const std::vector<OutputTensor>& tensors, std::uint64_t alignment, OutputFile& file) {
     for (const OutputTensor& tensor : tensors) report_.source_bytes += source_bytes(tensor);
     std::uint64_t done = 0;
-    std::uint64_t written = 0;
-    const StreamOptions stream = {options_.measure_error, [&](std::uint64_t bytes) {
+    const StreamOptions stream = {options_.kernels->encode, options_.measure_error, [&](std::uint64_t bytes) {
                                     done += bytes;
                                     if (progress_) progress_(done, report_.source_bytes);
                                   }};
-    const auto sink = [&](std::span<const std::byte> bytes) {
-      written += bytes.size();
-      return file.write(bytes);
-    };
+    WriteBehind out(file);
     for (const OutputTensor& tensor : tensors) {
-      const std::vector<std::byte> padding(static_cast<std::size_t>(round_up(written, alignment) - written));
-      CARAT_TRY_VOID(sink(padding));
+      std::ranges::fill(out.extend(static_cast<std::size_t>(round_up(out.size(), alignment) - out.size())),
+                        std::byte{0});
       const auto importance = options_.importance.find(tensor.source.name);
       CARAT_TRY(
           const double error,
           stream_tensor(tensor, importance == options_.importance.end() ? Importance() : importance->second,
-                        stream, pool_, stop_, sink));
+                        stream, pool_, stop_, out));
       std::uint64_t values = 1;
       for (const std::uint64_t extent : tensor.shape) values *= extent;
       report_.tensors.push_back(
           {tensor.name, tensor.values ? tensor.type : tensor.source.type, tensor.type, values, error});
     }
-    report_.output_bytes += written;
-    return {};
+    report_.output_bytes += out.size();
+    return out.finish();
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/levels.h"
 #include "model/checkpoint.h"
 #include "parallel/thread_pool.h"
 #include "quantize/precision.h"
@@ -19,6 +20,8 @@ struct QuantizeOptions {
   Precision precision = Precision::kInt4Block;
   std::string output;          // a .gguf file, or a folder for safetensors
   bool measure_error = false;  // of every tensor
+  // All levels that agree to the bit write the same file.
+  const kernels::Kernels* kernels = kernels::best_level().kernels;
   // Mean squares of the activations that a matrix is multiplied with, by the source's name of it. A matrix
   // without an entry weighs all columns alike.
   std::map<std::string, std::vector<float>, std::less<>> importance = {};

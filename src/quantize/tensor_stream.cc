@@ -3,20 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <numeric>
 #include <optional>
 #include <vector>
 
 #include "base/checked_math.h"
+#include "quantize/encode_rows.h"
 #include "tensor/dequantize.h"
 
 namespace carat::quantize {
 namespace {
 
+using tensor::ElementType;
 using tensor::StoredTensor;
 
-constexpr std::size_t kSlabBytes = std::size_t{32} << 20;   // of output held before it is written
-constexpr std::size_t kTaskValues = std::size_t{64} << 10;  // decoded at once by a thread
+constexpr std::size_t kTaskValues = std::size_t{64}
+                                    << 10;  // decoded at once by a thread: they stay in its cache
 
 // Keeps the first of the errors that threads meet.
 class FirstError {
@@ -43,66 +44,90 @@ struct RowRange {
 class TensorStream {
  public:
   TensorStream(const OutputTensor& tensor, Importance importance, const StreamOptions& options,
-               parallel::ThreadPool& pool, const std::stop_token& stop)
+               parallel::ThreadPool& pool, const std::stop_token& stop, WriteBehind& out)
       : tensor_(tensor),
         source_(tensor.source),
-        importance_(importance),
         options_(options),
         pool_(pool),
         stop_(stop),
+        out_(out),
+        encoding_({tensor.type, static_cast<std::size_t>(source_.columns), importance}),
         stored_row_(static_cast<std::size_t>(*tensor::row_bytes(source_.type, source_.columns))),
         encoded_row_(static_cast<std::size_t>(*tensor::row_bytes(tensor.type, source_.columns))),
-        rows_per_task_(std::clamp<std::uint64_t>(kTaskValues / source_.columns, 1, source_.rows)) {}
+        // Whole groups of rows: those of int4 per channel are encoded side by side.
+        rows_per_task_(round_up(std::max<std::uint64_t>(1, kTaskValues / source_.columns),
+                                std::uint64_t{kernels::kParts})),
+        scratch_(pool.size()) {}
 
-  Result<double> run(const Sink& sink) {
+  Result<double> run() {
     scales_.assign(static_cast<std::size_t>(tensor_.scale_count()), 1.0F);
-    if (tensor_.type == tensor::ElementType::kSFP8) CARAT_TRY_VOID(find_tensor_scale());
-    const std::uint64_t tasks_per_slab =
-        std::max<std::uint64_t>(1, kSlabBytes / (encoded_row_ * rows_per_task_));
-    std::vector<std::byte> slab;
-    const std::uint64_t step = tasks_per_slab * rows_per_task_;
+    if (tensor_.type == ElementType::kSFP8) CARAT_TRY_VOID(find_tensor_scale());
+    const std::uint64_t step =
+        rows_per_task_ *
+        std::max<std::uint64_t>(1, WriteBehind::kSlabBytes / (encoded_row_ * rows_per_task_));
     for (std::uint64_t row = 0; row < source_.rows; row += step) {
       const RowRange rows = {row, std::min(step, source_.rows - row)};
-      slab.resize(static_cast<std::size_t>(rows.count) * encoded_row_);
-      CARAT_TRY_VOID(encode_slab(rows, slab));
-      CARAT_TRY_VOID(sink(slab));
+      CARAT_TRY_VOID(encode_slab(rows, out_.extend(static_cast<std::size_t>(rows.count) * encoded_row_)));
+      out_.turn();
       if (options_.progress) options_.progress(rows.count * stored_row_);
     }
-    if (!scales_.empty()) CARAT_TRY_VOID(sink(std::as_bytes(std::span(scales_))));
+    if (!scales_.empty()) out_.append(std::as_bytes(std::span(scales_)));
     return squares_ > 0.0 ? std::sqrt(errors_ / squares_) : 0.0;
   }
 
  private:
-  // Calls work(rows, values) with decoded rows, on all threads.
+  // Of one thread, kept between its tasks.
+  struct Scratch {
+    std::vector<std::byte> stored;
+    std::vector<float> values;
+    std::vector<float> row_scales;
+    std::vector<float> decoded;
+  };
+
+  // Calls work(rows, scratch) with decoded rows in scratch.values, on all threads; one of them first writes
+  // the slab before.
   template <class Work>
   Result<> for_decoded(RowRange rows, Work work) {
     FirstError error;
-    pool_.run(static_cast<std::size_t>(ceil_div(rows.count, rows_per_task_)),
-              [&](std::size_t task, std::size_t) {
-                if (stop_.stop_requested()) return;
-                const std::uint64_t skipped = task * rows_per_task_;
-                const RowRange part = {rows.first + skipped, std::min(rows_per_task_, rows.count - skipped)};
-                auto values = decode(part);
-                auto status = values ? work(part, *values) : Result<>(std::unexpected(values.error()));
-                if (!status) error.set(std::move(status).error());
-              });
+    const auto tasks = static_cast<std::size_t>(ceil_div(rows.count, rows_per_task_));
+    pool_.run(tasks + 1, [&](std::size_t task, std::size_t thread) {
+      if (stop_.stop_requested()) return;
+      if (task == 0) {
+        if (auto status = out_.write_full(); !status) error.set(std::move(status).error());
+        return;
+      }
+      const std::uint64_t skipped = (task - 1) * rows_per_task_;
+      const RowRange part = {rows.first + skipped, std::min(rows_per_task_, rows.count - skipped)};
+      Scratch& scratch = scratch_[thread];
+      auto status = decode(part, scratch);
+      if (status) status = work(part, scratch);
+      if (!status) error.set(std::move(status).error());
+    });
     if (stop_.stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
     return error.result();
   }
 
-  Result<std::vector<float>> decode(RowRange rows) const {
-    std::vector<std::byte> stored(static_cast<std::size_t>(rows.count) * stored_row_);
-    CARAT_TRY_VOID(source_.source->read_at(source_.offset + rows.first * stored_row_, stored));
-    std::vector<float> values(static_cast<std::size_t>(rows.count * source_.columns));
-    tensor::dequantize(source_.type, stored, values);
+  Result<> decode(RowRange rows, Scratch& scratch) const {
+    scratch.stored.resize(static_cast<std::size_t>(rows.count) * stored_row_);
+    scratch.values.resize(static_cast<std::size_t>(rows.count * source_.columns));
+    const std::span<float> values = scratch.values;
+    CARAT_TRY_VOID(source_.source->read_at(source_.offset + rows.first * stored_row_, scratch.stored));
+    switch (source_.type) {
+      case ElementType::kBF16:
+        options_.kernels.widen_bf16(scratch.stored.data(), values.size(), values.data());
+        break;
+      case ElementType::kF16:
+        options_.kernels.widen_f16(scratch.stored.data(), values.size(), values.data());
+        break;
+      default: tensor::dequantize(source_.type, scratch.stored, values);
+    }
     if (!source_.row_scales.empty()) {
       tensor::apply_row_scales(
           std::span(source_.row_scales)
               .subspan(static_cast<std::size_t>(rows.first), static_cast<std::size_t>(rows.count)),
           values);
     }
-    // A sum is not finite when one of its values is not, and is quicker to look at.
-    if (std::isfinite(std::accumulate(values.begin(), values.end(), 0.0))) return values;
+    if (options_.kernels.all_finite(values.data(), values.size())) return {};
     return fail(ErrorKind::kInvalidModel, "{}: tensor {}: rows {} to {} hold a value that is not finite",
                 source_.source->name(), source_.name, rows.first, rows.first + rows.count - 1);
   }
@@ -110,9 +135,9 @@ class TensorStream {
   Result<> find_tensor_scale() {
     float largest = 0.0F;
     std::mutex mutex;
-    CARAT_TRY_VOID(for_decoded({0, source_.rows}, [&](RowRange, std::span<const float> values) -> Result<> {
+    CARAT_TRY_VOID(for_decoded({0, source_.rows}, [&](RowRange, const Scratch& scratch) -> Result<> {
       float most = 0.0F;
-      for (const float value : values) most = std::max(most, std::fabs(value));
+      for (const float value : scratch.values) most = std::max(most, std::fabs(value));
       const std::lock_guard lock(mutex);
       largest = std::max(largest, most);
       return {};
@@ -122,46 +147,53 @@ class TensorStream {
   }
 
   Result<> encode_slab(RowRange slab_rows, std::span<std::byte> slab) {
-    return for_decoded(slab_rows, [&](RowRange rows, std::span<const float> values) -> Result<> {
-      const auto columns = static_cast<std::size_t>(source_.columns);
-      std::vector<float> decoded(options_.measure_error ? columns : 0);
-      double squares = 0.0;
-      double errors = 0.0;
-      for (std::uint64_t r = 0; r < rows.count; ++r) {
-        const auto row = values.subspan(static_cast<std::size_t>(r) * columns, columns);
-        const auto out = slab.subspan(
-            static_cast<std::size_t>(rows.first - slab_rows.first + r) * encoded_row_, encoded_row_);
-        float row_scale = scales_.empty() ? 1.0F : scales_.front();
-        if (!encode_row(tensor_.type, row, importance_, out, row_scale)) {
-          return fail(ErrorKind::kInvalidModel, "{}: tensor {}: row {} holds values too large for {}",
-                      source_.source->name(), source_.name, rows.first + r, tensor::info(tensor_.type).name);
-        }
-        if (scales_.size() > 1) scales_[static_cast<std::size_t>(rows.first + r)] = row_scale;
-        if (!options_.measure_error) continue;
-        tensor::dequantize(tensor_.type, out, decoded);
-        if (tensor::info(tensor_.type).row_scaled) tensor::apply_row_scales({&row_scale, 1}, decoded);
-        for (std::size_t c = 0; c < columns; ++c) {
-          const double off = static_cast<double>(decoded[c]) - row[c];
-          errors += off * off;
-          squares += static_cast<double>(row[c]) * row[c];
-        }
+    return for_decoded(slab_rows, [&](RowRange rows, Scratch& scratch) -> Result<> {
+      const auto out = slab.subspan(static_cast<std::size_t>(rows.first - slab_rows.first) * encoded_row_,
+                                    static_cast<std::size_t>(rows.count) * encoded_row_);
+      const bool scaled = tensor::info(tensor_.type).row_scaled;
+      scratch.row_scales.assign(scaled ? static_cast<std::size_t>(rows.count) : 0,
+                                scaled ? scales_.front() : 1.0F);
+      if (const auto row =
+              encode_rows(encoding_, options_.kernels, scratch.values, out, scratch.row_scales)) {
+        return fail(ErrorKind::kInvalidModel, "{}: tensor {}: from row {} on values are too large for {}",
+                    source_.source->name(), source_.name, rows.first + *row, tensor::info(tensor_.type).name);
       }
-      const std::lock_guard lock(mutex_);
-      squares_ += squares;
-      errors_ += errors;
+      if (scales_.size() > 1) {
+        std::ranges::copy(scratch.row_scales, scales_.begin() + static_cast<std::ptrdiff_t>(rows.first));
+      }
+      if (options_.measure_error) measure(out, scratch);
       return {};
     });
   }
 
+  void measure(std::span<const std::byte> encoded, Scratch& scratch) {
+    scratch.decoded.resize(scratch.values.size());
+    tensor::dequantize(tensor_.type, encoded, scratch.decoded);
+    tensor::apply_row_scales(scratch.row_scales, scratch.decoded);
+    double squares = 0.0;
+    double errors = 0.0;
+    for (std::size_t i = 0; i < scratch.values.size(); ++i) {
+      const double value = scratch.values[i];
+      const double off = scratch.decoded[i] - value;
+      errors += off * off;
+      squares += value * value;
+    }
+    const std::lock_guard lock(mutex_);
+    squares_ += squares;
+    errors_ += errors;
+  }
+
   const OutputTensor& tensor_;
   const StoredTensor& source_;
-  Importance importance_;
   const StreamOptions& options_;
   parallel::ThreadPool& pool_;
   const std::stop_token& stop_;
+  WriteBehind& out_;
+  EncodeOptions encoding_;
   std::size_t stored_row_;
   std::size_t encoded_row_;
   std::uint64_t rows_per_task_;
+  std::vector<Scratch> scratch_;
   std::vector<float> scales_;
   std::mutex mutex_;  // of the sums
   double squares_ = 0.0;
@@ -169,34 +201,35 @@ class TensorStream {
 };
 
 Result<> copy_tensor(const OutputTensor& tensor, const StreamOptions& options, const std::stop_token& stop,
-                     const Sink& sink) {
+                     WriteBehind& out) {
   const StoredTensor& source = tensor.source;
   const std::uint64_t bytes = source.rows * *tensor::row_bytes(source.type, source.columns);
-  std::vector<std::byte> slab;
-  for (std::uint64_t at = 0; at < bytes; at += kSlabBytes) {
+  for (std::uint64_t at = 0; at < bytes; at += WriteBehind::kSlabBytes) {
     if (stop.stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
-    slab.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kSlabBytes, bytes - at)));
+    CARAT_TRY_VOID(out.write_full());
+    const auto slab =
+        out.extend(static_cast<std::size_t>(std::min<std::uint64_t>(WriteBehind::kSlabBytes, bytes - at)));
     CARAT_TRY_VOID(source.source->read_at(source.offset + at, slab));
-    CARAT_TRY_VOID(sink(slab));
+    out.turn();
     if (options.progress) options.progress(slab.size());
   }
-  if (source.row_scales.empty()) return {};
-  return sink(std::as_bytes(std::span(source.row_scales)));
+  out.append(std::as_bytes(std::span(source.row_scales)));
+  return {};
 }
 
 }  // namespace
 
 Result<double> stream_tensor(const OutputTensor& tensor, Importance importance, const StreamOptions& options,
-                             parallel::ThreadPool& pool, const std::stop_token& stop, const Sink& sink) {
+                             parallel::ThreadPool& pool, const std::stop_token& stop, WriteBehind& out) {
   if (tensor.values) {
-    CARAT_TRY_VOID(sink(std::as_bytes(std::span(*tensor.values))));
+    out.append(std::as_bytes(std::span(*tensor.values)));
     return 0.0;
   }
   if (tensor.is_copy()) {
-    CARAT_TRY_VOID(copy_tensor(tensor, options, stop, sink));
+    CARAT_TRY_VOID(copy_tensor(tensor, options, stop, out));
     return 0.0;
   }
-  return TensorStream(tensor, importance, options, pool, stop).run(sink);
+  return TensorStream(tensor, importance, options, pool, stop, out).run();
 }
 
 }  // namespace carat::quantize
