@@ -84,8 +84,10 @@ inline void multiply_float(const PanelJob& job, const std::byte* panel, std::siz
   const std::size_t columns = job.layout->columns;
   std::size_t c = 0;
   for (; c + kChains <= columns; c += kChains) {
+    const std::byte* at = panel + c * Weights::kColumnBytes;
+    if constexpr (Rows == 1) prefetch(at + kStreamAhead, kChains * Weights::kColumnBytes);
     F32x16 weights[kChains];
-    Weights::load_four(panel + c * Weights::kColumnBytes, weights);
+    Weights::load_four(at, weights);
     CARAT_UNROLL
     for (std::size_t chain = 0; chain < kChains; ++chain) {
       CARAT_UNROLL
