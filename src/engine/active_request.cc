@@ -73,7 +73,7 @@ Result<> ActiveRequest::look(ImageReader& images, const std::stop_token& stop) {
   ImageSpan& span = tokens_.spans[next_view_];
   const std::size_t total = tokens_.spans.size() - views_begin_;  // of views
   receiver_->on_event(ImageProgress{next_view_ - views_begin_, total});
-  CARAT_TRY(span.soft_tokens, images.read(span.image, span.view, stop));
+  CARAT_TRY(span.soft_tokens, images.read(span.image, span.view, request_.owner, stop));
   skip_known_images();
   if (!needs_image()) receiver_->on_event(ImageProgress{total, total});
   return {};

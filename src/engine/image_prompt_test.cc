@@ -261,16 +261,30 @@ TEST_F(ImagePromptTest, AnotherRunFindsTheSoftTokensOnDisk) {
   const formats::TestFolder root;
   const ImageCacheOptions cache{.folder = root.path("images")};
   ImageReader first(*seeing_model().vision, cache);
-  const auto tokens = first.read(picture(1), 0, {}).value();
+  const auto tokens = first.read(picture(1), 0, {}, {}).value();
   ImageReader second(*seeing_model().vision, cache);
   std::stop_source stopped;
   stopped.request_stop();  // the tower would not run
-  const auto again = second.read(picture(1), 0, stopped.get_token());
+  const auto again = second.read(picture(1), 0, {}, stopped.get_token());
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(**again, *tokens);
-  EXPECT_FALSE(second.read(picture(2), 0, stopped.get_token()));
+  EXPECT_FALSE(second.read(picture(2), 0, {}, stopped.get_token()));
   ImageReader in_memory(*seeing_model().vision, {});
-  EXPECT_FALSE(in_memory.read(picture(1), 0, stopped.get_token()));
+  EXPECT_FALSE(in_memory.read(picture(1), 0, {}, stopped.get_token()));
+}
+
+TEST_F(ImagePromptTest, NobodyFindsTheSoftTokensOfAnother) {
+  const formats::TestFolder root;
+  std::stop_source stopped;
+  stopped.request_stop();
+  for (const char* folder : {"", "images"}) {
+    ImageReader reader(*seeing_model().vision, {.folder = *folder == '\0' ? "" : root.path(folder)});
+    const auto tokens = reader.read(picture(1), 0, "ann", {}).value();
+    EXPECT_EQ(reader.read(picture(1), 0, "ann", stopped.get_token()).value(), tokens);
+    for (const char* other : {"", "an", "bob"}) {
+      EXPECT_FALSE(reader.read(picture(1), 0, other, stopped.get_token())) << folder << ' ' << other;
+    }
+  }
 }
 
 TEST_F(ImagePromptTest, MemoryForSoftTokensIsBounded) {
@@ -278,10 +292,10 @@ TEST_F(ImagePromptTest, MemoryForSoftTokensIsBounded) {
   ImageReader reader(*seeing_model().vision, {.max_memory_bytes = 2 * one});
   std::vector<std::shared_ptr<const SoftTokens>> held;
   for (const int shade : {1, 2, 3})
-    held.push_back(reader.read(picture(static_cast<std::uint8_t>(shade)), 0, {}).value());
-  EXPECT_EQ(reader.read(picture(3), 0, {}).value(), held[2]);
-  EXPECT_EQ(reader.read(picture(2), 0, {}).value(), held[1]);
-  EXPECT_NE(reader.read(picture(1), 0, {}).value(), held[0]);
+    held.push_back(reader.read(picture(static_cast<std::uint8_t>(shade)), 0, {}, {}).value());
+  EXPECT_EQ(reader.read(picture(3), 0, {}, {}).value(), held[2]);
+  EXPECT_EQ(reader.read(picture(2), 0, {}, {}).value(), held[1]);
+  EXPECT_NE(reader.read(picture(1), 0, {}, {}).value(), held[0]);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "images/prepare.h"
@@ -14,6 +15,15 @@ images::PanAndScanOptions pan_and_scan_of(const prompt::Image& image) {
   images::PanAndScanOptions options;
   options.enabled = image.pan_and_scan;
   return options;
+}
+
+// Under which the soft tokens of a view are kept for an owner, in memory and on disk.
+Sha256Digest cache_key(const Sha256Digest& view, std::string_view owner) {
+  if (owner.empty()) return view;
+  Sha256 hash;
+  hash.update(view);
+  hash.update(std::as_bytes(std::span(owner)));
+  return hash.finish();
 }
 
 }  // namespace
@@ -40,8 +50,10 @@ Result<Sha256Digest> ImageReader::key(const prompt::Image& image, std::size_t vi
 }
 
 Result<std::shared_ptr<const SoftTokens>> ImageReader::read(const prompt::Image& image, std::size_t view,
+                                                            std::string_view owner,
                                                             const std::stop_token& stop) {
-  CARAT_TRY(const Sha256Digest wanted, key(image, view));
+  CARAT_TRY(const Sha256Digest view_key, key(image, view));
+  const Sha256Digest wanted = cache_key(view_key, owner);
   if (auto found = find(wanted)) return found;
   CARAT_TRY(model::VisionTower * tower, loader_.tower(stop));
   const std::size_t d_model = config().d_model;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/sha256.h"
@@ -21,8 +22,9 @@ struct ImageCacheOptions {
   std::size_t max_memory_bytes = std::size_t{256} << 20;
 };
 
-// Turns the images of prompts into soft tokens and keeps those of the latest images. A view of an image is
-// the whole of it (0) or one of its crops.
+// Turns the images of prompts into soft tokens and keeps those of the latest images, for each owner by
+// himself: how soon an answer comes must not tell whether somebody else has sent the same picture. A view of
+// an image is the whole of it (0) or one of its crops.
 class ImageReader {
  public:
   // The loader must outlive this object.
@@ -36,9 +38,10 @@ class ImageReader {
   // Stands for the soft tokens of a view: equal keys, equal tokens. Any thread may ask.
   Result<Sha256Digest> key(const prompt::Image& image, std::size_t view);
 
-  // [tokens, d_model]; errors are those of the tower, kInterrupted among them.
+  // [tokens, d_model], for that owner (empty: whoever runs this program); errors are those of the tower,
+  // kInterrupted among them.
   Result<std::shared_ptr<const SoftTokens>> read(const prompt::Image& image, std::size_t view,
-                                                 const std::stop_token& stop);
+                                                 std::string_view owner, const std::stop_token& stop);
 
  private:
   struct Entry {

@@ -75,7 +75,7 @@ Result<> read_images(PromptTokens& prompt, std::size_t from, ImageReader& images
               std::ranges::upper_bound(prompt.spans, from, {}, &ImageSpan::end) - prompt.spans.begin()));
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     progress(i, wanted.size());
-    CARAT_TRY(wanted[i].soft_tokens, images.read(wanted[i].image, wanted[i].view, stop));
+    CARAT_TRY(wanted[i].soft_tokens, images.read(wanted[i].image, wanted[i].view, /*owner=*/{}, stop));
   }
   if (!wanted.empty()) progress(wanted.size(), wanted.size());
   return {};
