@@ -48,12 +48,33 @@ Result<measure::PerplexityResult> run_over(Runtime& runtime, const std::string& 
   return result;
 }
 
+struct Texts {
+  std::string calibration;
+  std::string scored;
+};
+
+// Both are read once, since either may be a pipe.
+Result<Texts> read_texts(const Options& options) {
+  Texts texts;
+  if (!options.calibrate.empty()) {
+    CARAT_TRY(texts.calibration, read_text_file(options.calibrate, kMaxTextBytes));
+  }
+  if (!options.text.empty()) {
+    CARAT_TRY(texts.scored, read_text_file(options.text, kMaxTextBytes));
+  }
+  if (options.calibrate.empty() || options.text.empty()) return texts;
+  // A text says little about scales that were chosen for it.
+  if (!texts.calibration.contains(texts.scored) && !texts.scored.contains(texts.calibration)) return texts;
+  return fail(ErrorKind::kUsage,
+              "--text {}: this text calibrates the scales (--calibrate {}); name one that does not",
+              options.text, options.calibrate);
+}
+
 Result<quantize::ActivationMoments> calibrate(Runtime& runtime, const std::string& path,
-                                              const Options& options) {
-  CARAT_TRY(const std::string text, read_text_file(options.calibrate, kMaxTextBytes));
+                                              const std::string& text, std::size_t chunks) {
   CARAT_TRY(auto backend, make_backend(runtime));
   quantize::ActivationMoments moments;
-  CARAT_TRY_VOID(run_over(runtime, path, text, options.chunks,
+  CARAT_TRY_VOID(run_over(runtime, path, text, chunks,
                           std::make_unique<quantize::ActivationRecorder>(std::move(backend)),
                           [&](const backend::Backend& used) {
                             moments = static_cast<const quantize::ActivationRecorder&>(used).moments();
@@ -61,11 +82,10 @@ Result<quantize::ActivationMoments> calibrate(Runtime& runtime, const std::strin
   return moments;
 }
 
-Result<double> perplexity_of(Runtime& runtime, const std::string& path, const Options& options) {
-  CARAT_TRY(const std::string text, read_text_file(options.text, kMaxTextBytes));
+Result<double> perplexity_of(Runtime& runtime, const std::string& path, const std::string& text,
+                             std::size_t chunks) {
   CARAT_TRY(auto backend, make_backend(runtime));
-  CARAT_TRY(const auto result,
-            run_over(runtime, path, text, options.chunks, std::move(backend), [](const auto&) {}));
+  CARAT_TRY(const auto result, run_over(runtime, path, text, chunks, std::move(backend), [](const auto&) {}));
   return result.perplexity;
 }
 
@@ -73,14 +93,16 @@ Result<> run_quantize(Runtime& runtime, Options& options) {
   const auto precision = quantize::find_precision(options.to);
   if (!precision) return fail(ErrorKind::kUsage, "--to: there is no precision '{}'", options.to);
   options.quantize.precision = *precision;
+  CARAT_TRY(const Texts texts, read_texts(options));
   CARAT_TRY(const std::filesystem::path path, find_model(runtime));
   CARAT_TRY(const model::Checkpoint source, model::Checkpoint::open(path.string()));
   if (!options.calibrate.empty()) {
-    CARAT_TRY(options.quantize.importance, calibrate(runtime, path.string(), options));
+    CARAT_TRY(options.quantize.importance,
+              calibrate(runtime, path.string(), texts.calibration, options.chunks));
   }
   PerplexityChange change;
   if (!options.text.empty()) {
-    CARAT_TRY(change.before, perplexity_of(runtime, path.string(), options));
+    CARAT_TRY(change.before, perplexity_of(runtime, path.string(), texts.scored, options.chunks));
   }
   if (const std::string level = runtime.settings.text(config::Setting::kCpu); !level.empty()) {
     CARAT_TRY(const kernels::Level* named, kernels::find_level(level));
@@ -98,7 +120,7 @@ Result<> run_quantize(Runtime& runtime, Options& options) {
   }
   for (const std::string& remark : report.remarks) note(remark);
   if (!options.text.empty()) {
-    CARAT_TRY(change.after, perplexity_of(runtime, options.quantize.output, options));
+    CARAT_TRY(change.after, perplexity_of(runtime, options.quantize.output, texts.scored, options.chunks));
   }
   return print(options.json ? quantize_json(report, options.quantize, change)
                             : quantize_text(report, options.quantize, change));
@@ -122,7 +144,9 @@ void add_quantize_command(CommandLine& line) {
       .add_option("--calibrate", options->calibrate, "weigh errors by the activations that this text gives")
       ->type_name("FILE");
   command.add_flag("--report", options->quantize.measure_error, "print the error of every tensor");
-  command.add_option("--text", options->text, "print the perplexity of this text before and after")
+  command
+      .add_option("--text", options->text,
+                  "print the perplexity of this text before and after; another than --calibrate's")
       ->type_name("FILE");
   command.add_option("--chunks", options->chunks, "so many chunks of 512 tokens of either text; 0: all")
       ->capture_default_str();

@@ -311,6 +311,16 @@ class OutputTest(CliTest):
         self.fails(5, "cannot start another thread", "run", "-m", TINY, "-t", "64", "x",
                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
 
+    def test_quantize_scores_no_text_that_calibrated_it(self):
+        seen = self.folder / "seen"
+        more = self.folder / "more"
+        seen.write_text("the quick brown fox\n" * 200)
+        more.write_text("Something else first.\n" + seen.read_text())
+        for text in (seen, more):
+            self.fails(2, "calibrates the scales", "quantize", TINY, self.folder / "out.gguf", "--to", "q8_0",
+                       "--calibrate", seen, "--text", text)
+        self.assertEqual(list(self.folder.glob("out*")), [])
+
     def test_quantize_on_a_full_disk(self):
         small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
         for out in (self.folder / "out.gguf", self.folder / "out"):
