@@ -59,6 +59,9 @@ struct LinearCall {
   const Linear* weights = nullptr;
   MatrixF32 out;
   std::span<const LowRank> low_rank = {};
+  // Columns of out that are wanted: bit r % 32 of word r / 32 is column r. Others, and those beyond the last
+  // word, may be left as they were. Empty: all are wanted.
+  std::span<const std::uint32_t> wanted = {};
 };
 
 // Rotation angles of the rows of a batch: cos, sin [tokens, head_dim / 2].

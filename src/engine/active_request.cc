@@ -37,6 +37,23 @@ ActiveRequest::ActiveRequest(prompt::GenerationRequest request, PromptTokens pro
   usage_.prompt_tokens = prompt_size_;
 }
 
+ActiveRequest::~ActiveRequest() {
+  if (compiling_) compiling_->abandon();
+}
+
+bool ActiveRequest::compiles() {
+  if (!compiling_) return false;
+  if (!compiling_->is_done()) return true;
+  auto matcher = compiling_->start();
+  compiling_ = nullptr;
+  if (matcher) {
+    matcher_ = std::move(*matcher);
+  } else {
+    outcome_ = std::move(matcher).error();
+  }
+  return false;
+}
+
 bool ActiveRequest::check_over() {
   if (outcome_) return true;
   if (stop_.stop_requested()) {
@@ -52,6 +69,7 @@ void ActiveRequest::start(std::unique_ptr<KvSequence> kv) {
   next_view_ = 0;
   skip_known_images();
   progress_from_ = kv_->length();
+  if (const Result<> prepared = prepare_choice(); !prepared) outcome_ = prepared.error();
   if (admitted_) return;
   admitted_ = true;
   views_begin_ = next_view_;
@@ -105,6 +123,7 @@ void ActiveRequest::append_rows(std::size_t end, std::size_t sequence, std::vect
     model::Row& row = rows[first_row + position - begin];
     row.sequence = static_cast<std::uint32_t>(sequence);
     row.output = output_of(position);
+    if (row.output == model::RowOutput::kTopCandidates) row.allowed = allowed_;
   }
 }
 
@@ -144,12 +163,43 @@ Result<> ActiveRequest::sample(OutputReader& output) {
     context_full_ = room() == 0;
     return {};
   }
-  CARAT_TRY(Choice choice, chooser_.choose(output, tokens_.ids.size()));
+  CARAT_TRY(Choice choice, chooser_.choose(output, tokens_.ids.size(), allowed_));
+  CARAT_TRY_VOID(take_choice(std::move(choice)));
+  return matcher_ ? take_forced() : Result<>();
+}
+
+// The next token of the answer, or its end. Never one that the constraint does not allow.
+Result<> ActiveRequest::take_choice(Choice choice) {
+  if (matcher_) CARAT_TRY_VOID(matcher_->accept(choice.token));
   ++usage_.generated_tokens;
   if (surroundings_.model.tokenizer->is_end_of_generation(choice.token)) {
     outcome_ = FinishReason::kStop;
   } else {
     add_token(std::move(choice));
+  }
+  return {};
+}
+
+// What the constraint allows next: before any row asks for it.
+Result<> ActiveRequest::prepare_choice() {
+  if (!matcher_) return {};
+  CARAT_TRY(const std::span<const std::uint32_t> words, matcher_->allowed());
+  allowed_ = TokenSet(words);
+  return {};
+}
+
+// Tokens that are the only ones allowed need no row of their own: they go into the next batch together. Where
+// log-probabilities are asked for, each needs its logits.
+Result<> ActiveRequest::take_forced() {
+  forced_ = 0;
+  while (!outcome_) {
+    CARAT_TRY_VOID(prepare_choice());
+    if (request_.sampling.logprobs || forced_ == surroundings_.forced_tokens) break;
+    CARAT_TRY(const std::optional<TokenId> only, matcher_->forced());
+    if (!only || !surroundings_.mask.allows(*only)) break;  // the sampler says what is wrong
+    chooser_.add(*only);
+    CARAT_TRY_VOID(take_choice({*only, {}}));
+    ++forced_;
   }
   return {};
 }

@@ -10,7 +10,9 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/token_set.h"
 #include "engine/answer_text.h"
+#include "engine/constraint_queue.h"
 #include "engine/engine.h"
 #include "engine/image_reader.h"
 #include "engine/kept_sequences.h"
@@ -18,6 +20,7 @@
 #include "engine/load_model.h"
 #include "engine/prompt_tokens.h"
 #include "engine/token_chooser.h"
+#include "grammar/token_matcher.h"
 #include "model/batch.h"
 #include "prompt/generation_request.h"
 
@@ -29,6 +32,7 @@ struct RequestSurroundings {
   const TokenMask& mask;
   const Clock& clock;
   std::size_t context_length = 0;
+  std::size_t forced_tokens = 0;  // most that are taken without the model between two steps
 };
 
 // One request from its submission to its end: what it was asked, how far it has come, and what its receiver
@@ -43,6 +47,9 @@ class ActiveRequest {
   ActiveRequest(prompt::GenerationRequest request, PromptTokens prompt,
                 std::vector<model::WeightedAdapter> adapters, std::shared_ptr<Receiver> receiver,
                 std::stop_token stop, const RequestSurroundings& surroundings);
+  ~ActiveRequest();
+  ActiveRequest(const ActiveRequest&) = delete;
+  ActiveRequest& operator=(const ActiveRequest&) = delete;
 
   const CacheScope& scope() const { return scope_; }
   const PromptTokens& tokens() const { return tokens_; }  // the prompt, and the answer so far
@@ -51,6 +58,11 @@ class ActiveRequest {
   bool may_reuse() const { return request_.reuse_cache && !request_.prompt_logprobs; }
   bool wants_prompt_logprobs() const { return prompt_reported_ < prompt_size_; }
   std::size_t candidate_count() const { return chooser_.candidate_count(); }
+
+  // A request with a constraint waits for it before it is admitted; compiles() hears of its end, as the
+  // outcome where it was refused.
+  void wait_for(std::shared_ptr<CompilingConstraint> constraint) { compiling_ = std::move(constraint); }
+  bool compiles();
 
   // Sets the outcome of a request whose stop was requested or whose deadline passed; true if it has one.
   bool check_over();
@@ -64,8 +76,9 @@ class ActiveRequest {
   std::unique_ptr<KvSequence> release_kv() { return std::move(kv_); }
 
   std::size_t pending() const { return tokens_.ids.size() - kv_->length(); }  // tokens to run, at least 1
-  // Whether one row gives the next token: what is due in every step.
-  bool decodes() const { return pending() == 1 && !needs_image(); }
+  // Whether one row gives the next token, or one and those of a constraint's forced tokens: what is due in
+  // every step.
+  bool decodes() const { return pending() <= 1 + forced_ && !needs_image(); }
   bool needs_image() const { return next_view_ < tokens_.spans.size(); }
   // Looks at the next image. Errors are those of ImageReader::read.
   Result<> look(ImageReader& images, const std::stop_token& stop);
@@ -94,6 +107,9 @@ class ActiveRequest {
   bool is_reported(std::size_t position) const;
   Result<> report_prompt(std::size_t end, OutputReader& output);
   Result<> sample(OutputReader& output);
+  Result<> take_choice(Choice choice);
+  Result<> prepare_choice();
+  Result<> take_forced();
   void add_token(Choice choice);
   void add_bytes(Logprobs& logprobs) const;
 
@@ -109,6 +125,10 @@ class ActiveRequest {
   std::uint64_t seed_;
   TokenChooser chooser_;
   AnswerText text_;
+  std::shared_ptr<CompilingConstraint> compiling_;
+  std::optional<grammar::TokenMatcher> matcher_;  // of an answer under a constraint
+  TokenSet allowed_;                              // by the matcher, for the next token
+  std::size_t forced_ = 0;                        // tokens added since the latest row was run
   std::optional<Outcome> outcome_;
   bool context_full_ = false;
 

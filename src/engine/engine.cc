@@ -73,6 +73,9 @@ Result<> check_request(const GenerationRequest& request, const Capabilities& cap
   if (has_piece<prompt::TokenIds>(request) && !capabilities.token_prompts)
     return refuse("a prompt of token ids");
   if (!request.adapters.empty() && !capabilities.adapters) return refuse("a request with adapters");
+  if (request.constraint && !capabilities.grammar)
+    return fail(ErrorKind::kUsage, "{}answers cannot be constrained with {}", kConstraintError,
+                capabilities.model);
   if (request.sampling.logprobs && !capabilities.logprobs) return refuse("logprobs");
   if (request.prompt_logprobs && !capabilities.prompt_logprobs) return refuse("prompt_logprobs");
   if (request.sampling.seed && !capabilities.seeded) return refuse("seed");

@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "engine/generation.h"
@@ -33,11 +34,15 @@ struct Capabilities {
   bool seeded = false;         // a seed gives the same text again
   bool cached_tokens = false;  // Usage::cached_tokens is counted
   bool adapters = false;
+  bool grammar = false;  // answers under a GenerationRequest::constraint
 };
 
 // kUsage, naming the field, for sampling parameters out of range and for what the engine cannot do. Every
 // engine's submit() begins with it.
 Result<> check_request(const prompt::GenerationRequest& request, const Capabilities& capabilities);
+
+// What the message of every refusal of a constraint begins with.
+inline constexpr std::string_view kConstraintError = "the output constraint: ";
 
 // What an engine is doing, for health and metrics. Counters only grow.
 struct EngineStatus {
@@ -67,8 +72,9 @@ class Receiver {
   virtual void on_event(Event event) = 0;
 
   // The end, exactly once for each request that submit() took, and nothing comes after it. Errors: kFailed
-  // when the step failed or the model computed no number, kDoesNotFit when the memory for it was refused,
-  // kNetwork from an upstream server, kInterrupted when the engine is going away.
+  // when the step failed, the model computed no number, or the answer could not go on under its constraint;
+  // kUsage, before any event, for a constraint that did not compile; kDoesNotFit when the memory for it was
+  // refused, kNetwork from an upstream server, kInterrupted when the engine is going away.
   virtual void on_end(Result<GenerationResult> result) = 0;
 };
 
@@ -79,7 +85,8 @@ class Engine {
 
   // Puts a request into the queue. It is over when its receiver's on_end is called. A requested stop ends it
   // at any stage, without an error: the result has finish == kInterrupted and holds what there is. Errors,
-  // for which the receiver is not called: those of check_request; kUsage for a prompt that cannot be encoded;
+  // for which the receiver is not called: those of check_request; kUsage for a prompt that cannot be encoded,
+  // and, beginning with kConstraintError, for an output constraint that is not understood;
   // kContextExceeded for one that leaves no room for an answer (nothing is ever cut); kOverloaded when the
   // queue is full.
   virtual Result<> submit(prompt::GenerationRequest request, std::shared_ptr<Receiver> receiver,

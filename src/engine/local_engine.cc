@@ -1,12 +1,18 @@
 #include "engine/local_engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "engine/token_chooser.h"
 
 namespace carat::engine {
 namespace {
+
+// A constraint's tokens without a choice go into the next step together, as many as this.
+constexpr std::size_t kMostForced = 32;
+// How long a request may wait for its constraint before its stop and its deadline are looked at again.
+constexpr std::chrono::milliseconds kLookAfter{5};
 
 // An image is read in one step, however short the chunks are.
 std::size_t longest_step(const LoadedModel& model, const LocalEngineOptions& options) {
@@ -64,11 +70,18 @@ LocalEngine::LocalEngine(LoadedModel& model, const LocalEngineOptions& options,
       options_(options),
       clock_(clock),
       mask_(sampling_mask(*model.tokenizer, model.model->config().vocab)),
-      surroundings_{model, mask_, clock, options.context_length},
+      surroundings_{model, mask_, clock, options.context_length,
+                    std::min(kMostForced, limits.longest_step - 1)},
       images_(model.vision ? std::optional<ImageReader>(std::in_place, *model.vision, options.image_cache)
                            : std::nullopt),
       running_(model, geometry, limits, images_ ? &*images_ : nullptr, clock) {
   status_.kv_bytes_total = limits.capacity.bytes(geometry);
+  constraints_.emplace(model.tokenizer, options.grammar, [this] {
+    {
+      const std::scoped_lock lock(mutex_);
+    }  // not between the loop's look and its sleep
+    changed_.notify_all();
+  });
   loop_ = std::thread([this] { run(); });
 }
 
@@ -95,6 +108,7 @@ Capabilities LocalEngine::capabilities() const {
   capabilities.seeded = true;
   capabilities.cached_tokens = true;
   capabilities.adapters = true;
+  capabilities.grammar = true;
   return capabilities;
 }
 
@@ -115,9 +129,8 @@ Result<std::size_t> LocalEngine::count_tokens(const prompt::GenerationRequest& r
 
 Result<> LocalEngine::check_queue() const {
   if (shutdown_.stop_requested()) return fail(ErrorKind::kInterrupted, "the engine is going away");
-  if (queue_.size() < options_.max_waiting) return {};
-  return fail(ErrorKind::kOverloaded, "{} requests are waiting already; please try again later",
-              queue_.size());
+  if (waiting() < options_.max_waiting) return {};
+  return fail(ErrorKind::kOverloaded, "{} requests are waiting already; please try again later", waiting());
 }
 
 Result<> LocalEngine::submit(prompt::GenerationRequest request, std::shared_ptr<Receiver> receiver,
@@ -135,12 +148,22 @@ Result<> LocalEngine::submit(prompt::GenerationRequest request, std::shared_ptr<
                 "the prompt has {} tokens and leaves no room for an answer in the context of {} tokens",
                 prompt.ids.size(), options_.context_length);
   }
+  std::shared_ptr<CompilingConstraint> constraint;
+  if (request.constraint) {
+    CARAT_TRY(constraint, constraints_->add(*request.constraint, request.owner));
+    request.constraint.reset();
+  }
   auto active = std::make_unique<ActiveRequest>(std::move(request), std::move(prompt), std::move(adapters),
                                                 std::move(receiver), stop, surroundings_);
+  if (constraint) active->wait_for(std::move(constraint));
   const std::scoped_lock lock(mutex_);
   CARAT_TRY_VOID(check_queue());
-  queue_.push(std::move(active));
-  status_.waiting = queue_.size();
+  if (active->compiles()) {
+    compiling_.push_back(std::move(active));
+  } else {
+    queue_.push(std::move(active));
+  }
+  status_.waiting = waiting();
   changed_.notify_all();
   return {};
 }
@@ -160,8 +183,10 @@ bool LocalEngine::wait_for_work() {
   std::unique_lock lock(mutex_);
   if (running_.empty() && queue_.empty()) {
     status_.working_since = {};
-    changed_.wait(lock, [this] { return shutdown_.stop_requested() || !queue_.empty(); });
-    status_.working_since = clock_.now();
+    changed_.wait(lock, [this] { return shutdown_.stop_requested() || waiting() > 0; });
+    // Nothing tells of a stop or a deadline of those whose constraint is still on its way: they are looked
+    // at.
+    if (queue_.empty() && !shutdown_.stop_requested()) changed_.wait_for(lock, kLookAfter);
   }
   return !shutdown_.stop_requested();
 }
@@ -170,12 +195,27 @@ bool LocalEngine::wait_for_work() {
 LocalEngine::Requests LocalEngine::admit() {
   const std::scoped_lock lock(mutex_);
   Requests over = queue_.remove_if([](ActiveRequest& request) { return request.check_over(); });
+  take_compiled(over);
   while (!queue_.empty() && running_.size() < options_.max_running && running_.has_room_for(*queue_.next())) {
     running_.add(queue_.pop());
   }
-  status_.waiting = queue_.size();
+  status_.waiting = waiting();
   status_.running = running_.size();
+  if (!running_.empty() && status_.working_since == std::chrono::nanoseconds(0))
+    status_.working_since = clock_.now();
   return over;
+}
+
+// Requests whose constraint is there go into the queue, those that are over to the others.
+void LocalEngine::take_compiled(Requests& over) {
+  for (auto& request : compiling_) {
+    if (request->check_over() || (!request->compiles() && request->check_over())) {
+      over.push_back(std::move(request));
+    } else if (!request->compiles()) {
+      queue_.push(std::move(request));
+    }
+  }
+  std::erase(compiling_, nullptr);
 }
 
 // Counts first, so that who hears of the end finds the slot free.
@@ -203,7 +243,7 @@ void LocalEngine::put_back(Requests preempted) {
   status_.preemptions += preempted.size();
   for (auto request = preempted.rbegin(); request != preempted.rend(); ++request)
     queue_.put_back(std::move(*request));
-  status_.waiting = queue_.size();
+  status_.waiting = waiting();
 }
 
 void LocalEngine::end_all() {
@@ -211,6 +251,7 @@ void LocalEngine::end_all() {
   {
     const std::scoped_lock lock(mutex_);
     left = queue_.remove_if([](ActiveRequest&) { return true; });
+    for (auto& request : std::exchange(compiling_, {})) left.push_back(std::move(request));
   }
   for (Requests running = running_.take_all(); auto& request : running) left.push_back(std::move(request));
   for (const auto& request : left) {

@@ -14,11 +14,13 @@
 #include "base/result.h"
 #include "engine/active_request.h"
 #include "engine/admission_queue.h"
+#include "engine/constraint_queue.h"
 #include "engine/engine.h"
 #include "engine/image_reader.h"
 #include "engine/load_model.h"
 #include "engine/running_requests.h"
 #include "engine/token_mask.h"
+#include "grammar/grammar_compiler.h"
 #include "tensor/kv_block.h"
 
 namespace carat::engine {
@@ -35,6 +37,7 @@ struct LocalEngineOptions {
   std::size_t max_kv_bytes = SIZE_MAX;  // refuse a cache that could need more
   tensor::KvType kv_type = tensor::KvType::kF16;
   ImageCacheOptions image_cache = {};
+  grammar::CompilerOptions grammar = {};  // of output constraints
 };
 
 // A model of this process. One thread runs steps for as long as there are requests; see RunningRequests for
@@ -68,6 +71,8 @@ class LocalEngine final : public Engine {
 
   void run();
   bool wait_for_work();
+  void take_compiled(Requests& over);
+  std::size_t waiting() const { return queue_.size() + compiling_.size(); }  // mutex_ is held
   Requests admit();
   void finish(const Requests& finished);
   void put_back(Requests preempted);
@@ -84,9 +89,12 @@ class LocalEngine final : public Engine {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   AdmissionQueue queue_;
+  Requests compiling_;  // requests whose constraint is not compiled yet
   EngineStatus status_;
   std::stop_source shutdown_;
   std::thread loop_;
+  // Last: its thread tells this object of constraints that are compiled.
+  std::optional<ConstraintQueue> constraints_;
 };
 
 }  // namespace carat::engine

@@ -152,7 +152,7 @@ std::vector<StepPart> RunningRequests::plan() {
     if (!request->started() || request->outcome() || request->needs_image()) continue;
     parts.push_back({request.get(), request->kv().length()});
     if (request->decodes()) {
-      ++parts.back().end;
+      parts.back().end += request->pending();
       decodes = true;
       continue;
     }

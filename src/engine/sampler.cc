@@ -39,13 +39,15 @@ std::optional<std::size_t> Sampler::candidates_needed() const {
 }
 
 Result<Choice> Sampler::choose(std::span<const float> logits, std::size_t position,
-                               const TokenHistory& history) {
+                               const TokenHistory& history, TokenSet allowed) {
   CARAT_CHECK(logits.size() == mask_.vocabulary());
   entries_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i) CARAT_TRY_VOID(gather(static_cast<TokenId>(i), logits[i]));
 
   std::optional<Logprobs> logprobs;
   if (params_.logprobs && !entries_.empty()) logprobs = describe();
+  if (!allowed.is_everything())
+    std::erase_if(entries_, [allowed](const Entry& entry) { return !allowed.contains(entry.token); });
   adjust(history);
   CARAT_TRY(const TokenId token, choose_gathered(position));
   if (logprobs) {

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/token_id.h"
+#include "base/token_set.h"
 #include "engine/logprobs.h"
 #include "engine/token_mask.h"
 #include "model/batch.h"
@@ -49,11 +50,12 @@ class Sampler {
   // How many of the best logits decide the choice, forbidden ones included; nullopt when all do.
   std::optional<std::size_t> candidates_needed() const;
 
-  // Chooses the token at `position` from all logits [vocabulary]. kFailed when a logit is NaN or infinity, or
-  // no token is left.
-  Result<Choice> choose(std::span<const float> logits, std::size_t position, const TokenHistory& history);
+  // Chooses the token at `position` from all logits [vocabulary], among those allowed; log-probabilities are
+  // the model's own, whatever is allowed. kFailed when a logit is NaN or infinity, or no token is left.
+  Result<Choice> choose(std::span<const float> logits, std::size_t position, const TokenHistory& history,
+                        TokenSet allowed = {});
 
-  // The same from the best candidates_needed() logits, or all where there are fewer.
+  // The same from the best candidates_needed() logits of what is allowed, or all where there are fewer.
   Result<Choice> choose(std::span<const model::Candidate> candidates, std::size_t position);
 
  private:

@@ -11,14 +11,14 @@ TokenChooser::TokenChooser(const prompt::SamplingParams& params, std::uint64_t s
   history_.add_prompt(prompt);
 }
 
-Result<Choice> TokenChooser::choose(OutputReader& output, std::size_t position) {
+Result<Choice> TokenChooser::choose(OutputReader& output, std::size_t position, TokenSet allowed) {
   // Other rows of the batch may have asked for more candidates.
   const auto few = [&](std::span<const model::Candidate> all) {
     return all.first(std::min(all.size(), *candidates_));
   };
   CARAT_TRY(Choice choice, candidates_ ? sampler_.choose(few(output.next_candidates()), position)
-                                       : sampler_.choose(output.next_logits(), position, history_));
-  history_.add_answer(choice.token);
+                                       : sampler_.choose(output.next_logits(), position, history_, allowed));
+  add(choice.token);
   return choice;
 }
 

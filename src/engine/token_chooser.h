@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/token_id.h"
+#include "base/token_set.h"
 #include "engine/sampler.h"
 #include "engine/token_mask.h"
 #include "model/batch.h"
@@ -42,8 +43,12 @@ class TokenChooser {
   }
   std::size_t candidate_count() const { return candidates_.value_or(1); }
 
-  // The token at `position`, from the next row of `output`. Errors are those of Sampler::choose.
-  Result<Choice> choose(OutputReader& output, std::size_t position);
+  // The token at `position` among those allowed, from the next row of `output`, whose candidates are such.
+  // Errors are those of Sampler::choose.
+  Result<Choice> choose(OutputReader& output, std::size_t position, TokenSet allowed);
+
+  // A token that was not chosen, but is part of the answer all the same.
+  void add(TokenId token) { history_.add_answer(token); }
 
  private:
   Sampler sampler_;

@@ -4,7 +4,6 @@
 #include <xgrammar/xgrammar.h>
 
 #include <bit>
-#include <ctime>
 #include <exception>
 #include <memory>
 #include <new>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "base/counter_rng.h"
+#include "grammar/processor_time.h"
 #include "grammar/token_mask_view.h"
 #include "worker/message.h"
 
@@ -35,13 +35,6 @@ std::string without_place(std::string_view message) {
   if (end != std::string_view::npos) message.remove_prefix(end + 2);
   while (message.ends_with('\n')) message.remove_suffix(1);
   return std::string(message);
-}
-
-std::uint64_t processor_microseconds() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec) / 1000;
 }
 
 // One of the allowed tokens, by a draw from [0, 1).

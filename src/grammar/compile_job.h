@@ -31,6 +31,13 @@ struct CompileRequest {
   std::string_view ebnf;
 };
 
+// What the masks of one answer may take, in processor time: so much for each on average, after a credit of
+// some. A trial sees only the beginning of an answer, and some grammars get slow later.
+struct MaskBudget {
+  std::uint64_t microseconds = 5000;
+  std::uint64_t credit = 48;  // masks
+};
+
 // Requests of the job: the vocabulary first, whose reply is empty, then grammars, whose reply is the compiled
 // grammar as XGrammar serialises it.
 std::vector<std::byte> encode_vocabulary(const TokenTexts& vocabulary);

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "grammar/compile_job.h"
 #include "grammar/length_guard.h"
 #include "grammar/token_table.h"
 
@@ -14,6 +15,7 @@ struct CompiledConstraint {
   xgrammar::CompiledGrammar grammar;
   std::shared_ptr<const GuardRules> guard;
   std::shared_ptr<const TokenTable> tokens;
+  MaskBudget budget = {};
 };
 
 }  // namespace carat::grammar

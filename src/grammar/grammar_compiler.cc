@@ -125,7 +125,8 @@ struct GrammarCompiler::State {
       auto grammar = xgrammar::CompiledGrammar::DeserializeJSON(json, tokens->info());
       if (auto* compiled = std::get_if<xgrammar::CompiledGrammar>(&grammar)) {
         return std::make_shared<const CompiledConstraint>(
-            std::move(*compiled), std::make_shared<const GuardRules>(std::move(source.guard)), tokens);
+            std::move(*compiled), std::make_shared<const GuardRules>(std::move(source.guard)), tokens,
+            options.budget);
       }
       return unreadable();
     } catch (const std::exception&) {  // XGrammar's own error texts are no use to people
@@ -142,6 +143,12 @@ GrammarCompiler::GrammarCompiler(std::shared_ptr<const tokenizer::Tokenizer> tok
 }
 
 GrammarCompiler::~GrammarCompiler() = default;
+
+Result<std::shared_ptr<const CompiledConstraint>> GrammarCompiler::find(
+    const prompt::Constraint& constraint) {
+  CARAT_TRY(const GrammarSource source, to_grammar(constraint, state_->options.source));
+  return state_->find(key_of(constraint, source.ebnf));
+}
 
 Result<std::shared_ptr<const CompiledConstraint>> GrammarCompiler::compile(
     const prompt::Constraint& constraint, const std::stop_token& stop) {

@@ -26,6 +26,7 @@ struct CompilerOptions {
                            .reply_bytes = std::uint64_t{64} << 20};
   SourceLimits source = {};
   Trial trial = {};
+  MaskBudget budget = {};   // of each answer
   std::size_t cached = 64;  // constraints
   std::size_t cached_bytes = std::size_t{64} << 20;
 };
@@ -38,6 +39,10 @@ class GrammarCompiler {
   explicit GrammarCompiler(std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
                            CompilerOptions options = {});
   ~GrammarCompiler();
+
+  // The same where it is kept already, else null: no more work than reading the source, a few milliseconds at
+  // most. kUsage as below.
+  Result<std::shared_ptr<const CompiledConstraint>> find(const prompt::Constraint& constraint);
 
   // Takes some 5 to 50 ms where it is not known yet, so it is no work for the thread that steps the model.
   // kUsage, for the one who sent it, when the constraint is not supported, wrong or too expensive;

@@ -45,6 +45,7 @@ inline CompilerOptions patient() {
   CompilerOptions options;
   options.worker.wall_time = std::chrono::minutes(5);
   options.trial.microseconds = 10'000'000;
+  options.budget.microseconds = 10'000'000;
   return options;
 }
 

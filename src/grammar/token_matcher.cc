@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "grammar/compiled_constraint.h"
+#include "grammar/processor_time.h"
 #include "grammar/token_mask_view.h"
 
 namespace carat::grammar {
@@ -48,6 +49,8 @@ struct TokenMatcher::State {
   bool failed = false;
   bool terminated = false;
   std::size_t undoable = 0;
+  std::uint64_t masks = 0;           // filled so far
+  std::uint64_t microseconds = 0;    // that they took
   std::optional<LengthGuard> guard;  // none where nothing is counted
   std::deque<LengthGuard> earlier;   // before each of the last tokens
 
@@ -61,6 +64,20 @@ struct TokenMatcher::State {
 
   Result<> fill() {
     if (failed || terminated) return broken();
+    const std::uint64_t begin = processor_microseconds();
+    CARAT_TRY_VOID(fill_mask());
+    microseconds += processor_microseconds() - begin;
+    ++masks;
+    const MaskBudget& budget = constraint->budget;
+    if (microseconds >= budget.microseconds * (masks + budget.credit)) {
+      return fail(ErrorKind::kFailed, "the output constraint is too slow to follow: {} tokens took {} ms",
+                  masks, microseconds / 1000);
+    }
+    is_current = true;
+    return {};
+  }
+
+  Result<> fill_mask() {
     const auto done = guarded([&] {
       std::ranges::fill(filled, -1);
       MaskTensor tensor(filled);
@@ -76,7 +93,6 @@ struct TokenMatcher::State {
     for (const std::uint32_t word : mask) any = any || word != 0;
     if (!any)
       return fail(ErrorKind::kFailed, "no token can go on with this answer under its output constraint");
-    is_current = true;
     return {};
   }
 
@@ -152,13 +168,19 @@ Result<std::span<const std::uint32_t>> TokenMatcher::allowed() {
 
 Result<std::optional<TokenId>> TokenMatcher::forced() {
   CARAT_TRY(const auto mask, allowed());
-  std::optional<TokenId> only;
+  const tokenizer::Tokenizer& tokenizer = state_->tokens().tokenizer();
+  std::optional<TokenId> first;
   for (std::size_t i = 0; i < mask.size(); ++i) {
-    if (mask[i] == 0) continue;
-    if (only || !std::has_single_bit(mask[i])) return std::optional<TokenId>();
-    only = static_cast<TokenId>(i * kWordBits + static_cast<std::size_t>(std::countr_zero(mask[i])));
+    for (std::uint32_t word = mask[i]; word != 0; word &= word - 1) {
+      const auto id = static_cast<TokenId>(i * kWordBits + static_cast<std::size_t>(std::countr_zero(word)));
+      if (!first) {
+        first = id;
+      } else if (!tokenizer.is_end_of_generation(*first) || !tokenizer.is_end_of_generation(id)) {
+        return std::optional<TokenId>();
+      }
+    }
   }
-  return only;
+  return first;
 }
 
 Result<> TokenMatcher::accept(TokenId token) {
@@ -196,6 +218,8 @@ Result<TokenMatcher> TokenMatcher::clone() const {
   auto copy = std::make_unique<State>(state_->constraint, std::move(matcher));
   copy->guard = state_->guard;
   copy->terminated = state_->terminated;
+  copy->masks = state_->masks;
+  copy->microseconds = state_->microseconds;
   return TokenMatcher(std::move(copy));
 }
 

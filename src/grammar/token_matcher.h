@@ -29,10 +29,11 @@ class TokenMatcher {
 
   // Which tokens may come next: bit i % 32 of word i / 32 is token i. At least one is set; tokens that end
   // the answer are among them where it is complete. Holds until the next call of accept or rollback. kFailed
-  // when nothing may follow.
+  // when nothing may follow, and when the masks of this answer took too much processor time.
   Result<std::span<const std::uint32_t>> allowed();
 
-  // The next token where allowed() leaves only one: neither head nor sampler need to run.
+  // The next token where allowed() leaves only one, or only such as end the answer: neither head nor sampler
+  // need to run.
   Result<std::optional<TokenId>> forced();
 
   // kFailed for a token that is not allowed.

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/token_set.h"
 #include "model/kv_geometry.h"
 
 namespace carat::model {
@@ -40,6 +41,7 @@ struct Row {
   std::uint32_t position = 0;
   NonCausalSpan span;
   RowOutput output = RowOutput::kNone;
+  TokenSet allowed = {};  // kTopCandidates: candidates are among these
 };
 
 // One step of the model. Rows of one sequence are adjacent and in order of position, and every KV block they

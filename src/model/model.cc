@@ -125,6 +125,18 @@ void Model::embed(const Batch& batch, tensor::MatrixF32 x) {
   }
 }
 
+// What the head must compute for these rows together.
+void Model::collect_wanted(const Batch& batch, std::span<const std::size_t> rows) {
+  wanted_.clear();
+  for (const std::size_t t : rows) {
+    const Row& row = batch.rows[t];
+    const std::span<const std::uint32_t> allowed = row.allowed.words();
+    if (row.output == RowOutput::kLogits || row.allowed.is_everything()) return wanted_.clear();
+    wanted_.resize(std::max(wanted_.size(), allowed.size()), 0);
+    for (std::size_t i = 0; i < allowed.size(); ++i) wanted_[i] |= allowed[i];
+  }
+}
+
 Result<> Model::read_out(const Batch& batch, tensor::ConstMatrixF32 x, const std::stop_token& stop,
                          BatchOutput& output) {
   std::vector<std::size_t> wanted;
@@ -144,13 +156,16 @@ Result<> Model::read_out(const Batch& batch, tensor::ConstMatrixF32 x, const std
     }
     backend_.rms_norm(read, final_norm_, config_.norm_epsilon, read);
     const tensor::MatrixF32 logits = logits_.resized(count, config_.vocab);
-    backend_.linear({read, std::span(outliers).first(count)}, std::array{backend::LinearCall{&head, logits}});
+    collect_wanted(batch, std::span(wanted).subspan(first, count));
+    backend_.linear({read, std::span(outliers).first(count)},
+                    std::array{backend::LinearCall{.weights = &head, .out = logits, .wanted = wanted_}});
     for (std::size_t i = 0; i < count; ++i) {
       const std::span<const float> row = logits.row(i);
-      if (batch.rows[wanted[first + i]].output == RowOutput::kLogits) {
+      const Row& asked = batch.rows[wanted[first + i]];
+      if (asked.output == RowOutput::kLogits) {
         output.logits.emplace_back(row.begin(), row.end());
       } else {
-        output.candidates.push_back(top_candidates(row, output.candidate_count));
+        output.candidates.push_back(top_candidates(row, output.candidate_count, asked.allowed));
       }
     }
   }

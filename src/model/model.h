@@ -45,6 +45,7 @@ class Model {
   Model(const GemmaConfig& config, backend::Backend& backend);
 
   void embed(const Batch& batch, tensor::MatrixF32 x);
+  void collect_wanted(const Batch& batch, std::span<const std::size_t> rows);
   Result<> read_out(const Batch& batch, tensor::ConstMatrixF32 x, const std::stop_token& stop,
                     BatchOutput& output);
 
@@ -57,9 +58,10 @@ class Model {
 
   StepRows rows_;
   Scratch scratch_;
-  tensor::OwnedMatrixF32 residual_;  // [tokens, d_model]
-  tensor::OwnedMatrixF32 read_;      // [rows read out at once, d_model]
-  tensor::OwnedMatrixF32 logits_;    // [rows read out at once, vocab]
+  tensor::OwnedMatrixF32 residual_;    // [tokens, d_model]
+  tensor::OwnedMatrixF32 read_;        // [rows read out at once, d_model]
+  tensor::OwnedMatrixF32 logits_;      // [rows read out at once, vocab]
+  std::vector<std::uint32_t> wanted_;  // tokens that any of those rows allows, as bits; empty: all
 };
 
 }  // namespace carat::model

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "prompt/adapter_use.h"
+#include "prompt/constraint.h"
 #include "prompt/message.h"
 #include "prompt/piece.h"
 #include "prompt/sampling_params.h"
@@ -21,6 +22,8 @@ struct GenerationRequest {
   std::vector<Piece> prompt;
   SamplingParams sampling;
   std::vector<AdapterUse> adapters = {};  // applied together, in this order
+  // What the answer must be; none: free text. Its end is then that of the constraint, or max_tokens.
+  std::optional<Constraint> constraint = {};
   // The conversation that `prompt` was rendered from, if there is one: what an engine wants whose server
   // renders prompts itself.
   std::vector<Message> messages = {};

@@ -98,12 +98,23 @@ struct RefusedField {
   double neutral = 0;  // the number that asks for nothing
 };
 constexpr auto kRefusedFields = std::to_array<RefusedField>({
-    {"functions"},          {"audio"},          {"grammar"},           {"json_schema"},
-    {"guided_json"},        {"guided_regex"},   {"guided_grammar"},    {"guided_choice"},
-    {"structured_outputs"}, {"suffix"},         {"ignore_eos"},        {"min_tokens"},
-    {"mirostat"},           {"dry_multiplier"}, {"xtc_probability"},   {"dynatemp_range"},
-    {"prompt_logprobs"},    {"stop_token_ids"}, {"allowed_token_ids"}, {"bad_words"},
-    {"use_beam_search"},    {"typical_p", 1},   {"tfs_z", 1},          {"best_of", 1},
+    {"functions"},
+    {"audio"},
+    {"suffix"},
+    {"ignore_eos"},
+    {"min_tokens"},
+    {"mirostat"},
+    {"dry_multiplier"},
+    {"xtc_probability"},
+    {"dynatemp_range"},
+    {"prompt_logprobs"},
+    {"stop_token_ids"},
+    {"allowed_token_ids"},
+    {"bad_words"},
+    {"use_beam_search"},
+    {"typical_p", 1},
+    {"tfs_z", 1},
+    {"best_of", 1},
     {"web_search_options"},
 });
 
@@ -116,15 +127,6 @@ void refuse_tools(FieldReader& read) {
   const json::string* name = choice == nullptr ? nullptr : choice->if_string();
   if (name == nullptr || *name != "none")
     read.refuse(ApiErrorCode::kUnsupportedParameter, "tools", "are not supported unless tool_choice is none");
-}
-
-void refuse_response_format(FieldReader& read) {
-  const json::object* format = read.object("response_format");
-  if (format == nullptr) return;
-  FieldReader fields(read, *format, "response_format");
-  if (fields.text("type").value_or("text") != "text")
-    fields.refuse(ApiErrorCode::kUnsupportedParameter, "type",
-                  "must be text: this server cannot force a format");
 }
 
 void refuse_modalities(FieldReader& read) {
@@ -171,7 +173,6 @@ void refuse_unsupported_fields(FieldReader& read) {
       read.refuse(ApiErrorCode::kUnsupportedParameter, field.name, kNotHere);
   }
   refuse_tools(read);
-  refuse_response_format(read);
   refuse_modalities(read);
 }
 

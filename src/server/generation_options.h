@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string>
 
+#include "prompt/constraint.h"
 #include "prompt/sampling_params.h"
 #include "server/json_fields.h"
 
@@ -12,6 +15,8 @@ inline constexpr std::size_t kMostChoices = 128;  // of one prompt
 // What chat and completion requests have in common.
 struct GenerationOptions {
   prompt::SamplingParams sampling;
+  std::optional<prompt::Constraint> constraint = {};  // of the answer
+  std::string constraint_field = {};                  // that asked for it
   std::size_t choices = 1;
   bool stream = false;
   bool include_usage = false;

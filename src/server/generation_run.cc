@@ -55,7 +55,7 @@ class Run : public std::enable_shared_from_this<Run> {
   }
 
   void on_end(std::size_t choice, const Result<engine::GenerationResult>& result) {
-    if (!result) return fail(from_engine(result.error()), result.error().message);
+    if (!result) return fail(api_error(result.error()), result.error().message);
     if (environment_.on_result) environment_.on_result(*parts_.model, *result);
     if (result->finish == engine::FinishReason::kInterrupted)
       return fail({.code = ApiErrorCode::kShuttingDown}, {});
@@ -99,6 +99,12 @@ class Run : public std::enable_shared_from_this<Run> {
     if (!leads(choice) || leader_is_read_[choice]) return;
     leader_is_read_[choice] = true;
     if (parts_.choices_of_prompt > 1) launch_later();
+  }
+
+  ApiError api_error(const Error& error) const {
+    ApiError found = from_engine(error);
+    if (error.message.starts_with(engine::kConstraintError)) found.param = parts_.constraint_field;
+    return found;
   }
 
   void launch_later() {
@@ -195,7 +201,7 @@ void Run::submit(std::size_t choice) {
   const auto sent =
       engine.submit(request, std::make_shared<ChoiceReceiver>(shared_from_this(), choice), stop_.get_token());
   if (sent) return;
-  ApiError error = from_engine(sent.error());
+  ApiError error = api_error(sent.error());
   if (error.code == ApiErrorCode::kContextLengthExceeded) {
     const auto tokens = engine.count_tokens(request);
     error = context_exceeded({tokens.value_or(0), engine.capabilities().context_length});

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct RunRequest {
   std::shared_ptr<const ServedModel> model;
   std::vector<prompt::GenerationRequest> choices;
   std::size_t choices_of_prompt = 1;
+  std::string constraint_field = {};  // of the request: what refusals of a constraint name
   std::unique_ptr<AnswerFormat> format;
   std::shared_ptr<const http::ServerRequest> request;
   http::Responder responder;

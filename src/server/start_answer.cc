@@ -30,6 +30,7 @@ void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
   choices.reserve(prompts.size() * options_.choices);
   for (prompt::GenerationRequest& prompt : prompts) {
     prompt.sampling = options_.sampling;
+    prompt.constraint = options_.constraint;
     prompt.owner = context_.access.owner_of(*request_);
     prompt.reuse_cache = options_.reuse_cache;
     prompt.adapters = model_.model->adapters;
@@ -41,6 +42,7 @@ void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
   start_run(context_.run_environment(), {.model = model_.model,
                                          .choices = std::move(choices),
                                          .choices_of_prompt = options_.choices,
+                                         .constraint_field = options_.constraint_field,
                                          .format = std::move(format),
                                          .request = request_,
                                          .responder = responder});

@@ -12,6 +12,19 @@ namespace {
 constexpr std::size_t kTaskBytes = std::size_t{64} << 10;
 constexpr std::size_t kPanelsAtOnce = 2;  // that a kernel multiplies with many rows
 
+// Whether any row of these panels is: a word holds two panels of 16.
+bool is_wanted(std::span<const std::uint32_t> wanted, std::size_t panel, std::size_t count) {
+  constexpr std::size_t kPanelsOfWord = 32 / tensor::kPanelRows;
+  if (wanted.empty()) return true;
+  for (std::size_t i = panel; i < panel + count; ++i) {
+    const std::size_t word = i / kPanelsOfWord;
+    if (word >= wanted.size()) return false;
+    const std::uint32_t bits = wanted[word] >> (i % kPanelsOfWord * tensor::kPanelRows);
+    if ((bits & ((1U << tensor::kPanelRows) - 1)) != 0) return true;
+  }
+  return false;
+}
+
 void grow(HugeBuffer& buffer, std::size_t bytes) {
   if (buffer.size() >= bytes) return;
   auto grown = HugeBuffer::allocate(bytes);
@@ -81,6 +94,7 @@ void CpuLinear::multiply(const LinearInput& input, std::span<const LinearCall> c
     const LinearCall& call = calls[i];
     Product& product = products_[i];
     product.weights = static_cast<const PackedLinear*>(call.weights);
+    product.wanted = call.wanted;
     const tensor::PanelLayout& layout = product.weights->layout();
     CARAT_CHECK(call.out.rows() == tokens && call.out.columns() == product.weights->rows());
     CARAT_CHECK(layout.columns == input.x.columns());
@@ -137,6 +151,7 @@ void CpuLinear::run_panels(const kernels::Kernels& kernels, const Product& produ
   for (std::size_t panel = task * product.panels_per_task; panel < last; panel += at_once) {
     job.panel = weights.panel(panel).data();
     job.panel_count = std::min(at_once, last - panel);
+    if (!is_wanted(product.wanted, panel, job.panel_count)) continue;
     job.out_offset = panel * tensor::kPanelRows;
     const std::size_t last_lane = (panel + job.panel_count - 1) * tensor::kPanelRows;
     job.valid = std::min(tensor::kPanelRows, weights.rows() - last_lane);

@@ -27,6 +27,7 @@ class CpuLinear {
   // Where the rows of one product go: out, then the second terms' scratch.
   struct Product {
     const PackedLinear* weights = nullptr;
+    std::span<const std::uint32_t> wanted;
     std::vector<float*> out;
     std::size_t first_task = 0;
     std::size_t panels_per_task = 1;

@@ -36,6 +36,7 @@ Capabilities ScriptedEngine::everything() {
   capabilities.seeded = true;
   capabilities.cached_tokens = true;
   capabilities.adapters = true;
+  capabilities.grammar = true;
   return capabilities;
 }
 

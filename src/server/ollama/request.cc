@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/answer_constraint.h"
 #include "server/base64.h"
 #include "server/json_fields.h"
 
@@ -51,9 +52,6 @@ void read_sampling(FieldReader& read, const json::object& fields, GenerationOpti
 
 // Fields whose neglect would change the answer.
 void refuse_unsupported(FieldReader& read) {
-  const json::value* format = read.find("format");
-  if (format != nullptr && !(format->is_string() && format->get_string().empty()))
-    read.refuse(ApiErrorCode::kUnsupportedParameter, "format", kNotHere);
   const json::array* tools = read.find("tools") == nullptr ? nullptr : read.array("tools");
   if (tools != nullptr && !tools->empty())
     read.refuse(ApiErrorCode::kUnsupportedParameter, "tools", kNotHere);
@@ -107,6 +105,7 @@ void read_message(FieldReader& read, ChatBuilder& chat) {
 void read_common(FieldReader& read, Request& request) {
   request.options.stream = read.flag("stream").value_or(true);
   if (const json::object* options = read.object("options")) read_sampling(read, *options, request.options);
+  read_format(read, request.options);
   refuse_unsupported(read);
   check_keep_alive(read);
 }

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "server/answer_constraint.h"
 #include "server/openai/message_parts.h"
 
 namespace carat::server::openai {
@@ -100,6 +101,7 @@ ApiResult<ChatRequest> parse_chat_request(const json::object& body, const prompt
   read.text("model");
   read_messages(read, request);
   read_generation_options(read, request.options);
+  read_answer_constraint(read, request.options);
   read_logprobs(read, request.options.sampling);
   refuse_unsupported_fields(read);
   if (read.error()) return std::unexpected(*read.error());

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "server/answer_constraint.h"
+
 namespace carat::server::openai {
 namespace {
 
@@ -71,6 +73,7 @@ ApiResult<CompletionRequest> parse_completion_request(const json::object& body,
   read.text("model");
   read_prompts(read, request.prompts);
   read_generation_options(read, request.options);
+  read_answer_constraint(read, request.options);
   request.echo = read.flag("echo").value_or(false);
   if (const auto count = read.integer("logprobs", 0, prompt::SamplingParams::kMaxLogprobs))
     request.options.sampling.logprobs = static_cast<std::int32_t>(*count);
