@@ -176,6 +176,35 @@ TEST_F(ModelTest, RowsYieldWhatTheyAskForInOrder) {
   }
 }
 
+TEST_F(ModelTest, RowsChooseAmongWhatTheyAllow) {
+  const auto model = load(tiny());
+  std::vector<Row> rows = rows_of(kTokens);
+  const auto whole = logits(*model, rows);
+  const std::vector<std::uint32_t> even(1, 0x55555555U);
+  const std::vector<std::uint32_t> one(1, 8U);
+  const TokenSet sets[] = {TokenSet(even), TokenSet(one), TokenSet()};
+  for (const std::size_t kinds : {2, 3}) {  // without and with a row that wants the whole head
+    for (std::size_t t = 0; t < rows.size(); ++t) {
+      rows[t].output = RowOutput::kTopCandidates;
+      rows[t].allowed = sets[t % kinds];
+    }
+    const KvGeometry geometry(model->config(), tensor::KvType::kF32);
+    const Sequence sequence(geometry, 64);
+    const std::vector<SequenceKv> kv = {sequence.kv()};
+    BatchOutput output;
+    output.candidate_count = 3;
+    ASSERT_TRUE(model->forward({rows, kv, &geometry}, {}, output));
+    for (std::size_t t = 0; t < rows.size(); ++t) {
+      const auto expected = top_candidates(whole[t], 3, sets[t % kinds]);
+      ASSERT_EQ(output.candidates[t].size(), expected.size());
+      for (std::size_t c = 0; c < expected.size(); ++c) {
+        EXPECT_EQ(output.candidates[t][c].token, expected[c].token);
+        EXPECT_EQ(output.candidates[t][c].logit, expected[c].logit);
+      }
+    }
+  }
+}
+
 // The head works on 32 rows at a time.
 TEST_F(ModelTest, ReadsOutMoreRowsThanTheHeadTakesAtOnce) {
   const auto model = load(tiny());

@@ -58,6 +58,18 @@ TEST(TopCandidates, TiesGoToTheLowerId) {
   EXPECT_EQ(best[2].token, 3);
 }
 
+TEST(TopCandidates, OnlyAllowedTokensAreLookedAt) {
+  std::vector<float> logits(70, kNan);
+  for (const std::size_t id : {0, 31, 32, 69}) logits[id] = static_cast<float>(id);
+  // Token 1 of the first word has no number; bits beyond the logits mean nothing.
+  const std::vector<std::uint32_t> words = {(1U << 31) | 2U, 1U, 0xFFFFFFE0U};
+  const auto best = top_candidates(logits, 9, TokenSet(words));
+  ASSERT_EQ(best.size(), 3u);
+  EXPECT_EQ(best[0].token, 69);
+  EXPECT_EQ(best[1].token, 32);
+  EXPECT_EQ(best[2].token, 31);
+}
+
 TEST(TopCandidates, ZerosOfEitherSignTie) {
   const std::vector<float> logits = {-0.0F, 0.0F, -0.0F};
   const auto best = top_candidates(logits, 2);

@@ -1,5 +1,7 @@
 #include "server/answer_constraint.h"
 
+#include <fmt/format.h>
+
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstddef>
@@ -22,7 +24,7 @@ void set(FieldReader& read, std::string_view name, prompt::Constraint constraint
          GenerationOptions& options) {
   if (options.constraint)
     return read.refuse(ApiErrorCode::kInvalidValue, name,
-                       "cannot be combined with " + options.constraint_field);
+                       fmt::format("cannot be combined with {}", options.constraint_field));
   options.constraint = std::move(constraint);
   options.constraint_field = read.path(name);
 }
@@ -66,7 +68,8 @@ void read_choice(FieldReader& read, std::string_view name, GenerationOptions& op
     const json::string* text = item.if_string();
     if (text == nullptr || text->empty())
       return read.expected(name, "an array of strings that are not empty");
-    pattern += (pattern.empty() ? "" : "|") + escaped(*text);
+    if (!pattern.empty()) pattern += '|';
+    pattern += escaped(*text);
   }
   set(read, name, prompt::Regex{std::move(pattern)}, options);
 }

@@ -1,6 +1,7 @@
 """The unmodified `ollama` package against `carat serve`: chat, generate, streams, the catalogue, errors."""
 
 import asyncio
+import json
 import unittest
 
 import client_packages
@@ -69,6 +70,16 @@ class OllamaClientTest(ServedModelTest):
         self.assertEqual(len(set(texts[0::2])), 1)
         self.assertEqual(len(set(texts[1::2])), 1)
 
+    def test_format(self):
+        schema = {"type": "object", "properties": {"ok": {"type": "boolean"}, "kind": {"enum": ["a", "bc"]}},
+                  "required": ["ok", "kind"], "additionalProperties": False}
+        answer = self.client.chat(model="tiny-it", messages=MESSAGES, format=schema, options={"seed": 1, "num_predict": 40})
+        value = json.loads(answer.message.content)
+        self.assertIsInstance(value["ok"], bool)
+        self.assertIn(value["kind"], ["a", "bc"])
+        started = self.client.generate(model="tiny-it", prompt="a", format="json", options={"seed": 1, "num_predict": 4})
+        self.assertTrue(started.response.startswith("{"))
+
     def refused(self, status, call, *arguments, **more):
         with self.assertRaises(ollama.ResponseError) as refused:
             call(*arguments, **more)
@@ -79,7 +90,8 @@ class OllamaClientTest(ServedModelTest):
         self.assertEqual(self.refused(404, self.client.show, "other"), "model 'other' not found")
         self.assertEqual(self.refused(404, self.chat, model="other"), "model 'other' not found")
         self.assertIn("400 tokens", self.refused(400, self.chat, messages=TOO_LONG))
-        self.assertIn("format", self.refused(400, self.chat, format="json"))
+        self.assertIn("#/properties/a", self.refused(
+            400, self.chat, format={"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}))
         self.assertIn("think", self.refused(400, self.chat, think=True))
         self.refused(404, self.client.embed, model="tiny-it", input="a")
         self.refused(404, self.client.pull, "other")

@@ -1,6 +1,7 @@
 """The unmodified `openai` package against `carat serve`: sync, async, streams, completions, errors, log-probabilities."""
 
 import asyncio
+import json
 import unittest
 
 import client_packages
@@ -43,6 +44,31 @@ class OpenAiClientTest(ServedModelTest):
             spelled = b"".join(bytes(token.bytes) for token in choice.logprobs.content)
             self.assertEqual(spelled.decode(errors="replace"), choice.message.content)
             self.assertTrue(all(len(token.top_logprobs) == 2 for token in choice.logprobs.content))
+
+    def test_json_schema(self):
+        schema = {"type": "object", "properties": {"ok": {"type": "boolean"}, "kind": {"enum": ["a", "bc"]}},
+                  "required": ["ok", "kind"], "additionalProperties": False}
+        form = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
+        answer = self.chat(response_format=form, max_tokens=40, n=2)
+        chunks = list(self.chat(response_format=form, max_tokens=40, stream=True))
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        self.assertEqual(streamed, answer.choices[0].message.content)
+        for choice in answer.choices:
+            self.assertEqual(choice.finish_reason, "stop")
+            value = json.loads(choice.message.content)
+            self.assertEqual(list(value), ["ok", "kind"])
+            self.assertIsInstance(value["ok"], bool)
+            self.assertIn(value["kind"], ["a", "bc"])
+        cut = self.chat(response_format={"type": "json_object"}, max_tokens=2)
+        self.assertEqual(cut.choices[0].finish_reason, "length")
+        self.assertTrue(cut.choices[0].message.content.startswith("{"))
+        chosen = self.chat(extra_body={"guided_choice": ["yes", "no"]}, max_tokens=9)
+        self.assertIn(chosen.choices[0].message.content, ["yes", "no"])
+        with self.assertRaises(openai.BadRequestError) as refused:
+            schema["properties"]["kind"] = {"type": "array", "uniqueItems": True}
+            self.chat(response_format=form)
+        self.assertEqual(refused.exception.param, "response_format.json_schema.schema")
+        self.assertIn("#/properties/kind", refused.exception.message)
 
     def test_async(self):
         async def ask():

@@ -182,6 +182,23 @@ TEST_P(CpuLinearTest, AddsTheBias) {
   }
 }
 
+TEST_P(CpuLinearTest, ComputesWhatIsWantedAsItDoesAll) {
+  const StoredMatrix stored(random_stored_rows(GetParam(), 75, columns(), 3));
+  const auto cpu = cpu_backend(2);
+  const auto linear = packed(*cpu, stored);
+  const std::vector<std::uint32_t> wanted = {1U << 20, 0U, 1U << 10};  // columns 20 and 74
+  for (const std::size_t tokens : {1, 3, 40}) {
+    const GuardedMatrix x = random_matrix(tokens, columns(), 4);
+    const GuardedMatrix all = product(*cpu, stored, {}, x.view());
+    GuardedMatrix some(tokens, 75);
+    const std::array calls = {LinearCall{.weights = linear.get(), .out = some.view(), .wanted = wanted}};
+    cpu->linear({x.view(), {}}, calls);
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (const std::size_t column : {20, 74}) EXPECT_EQ(some.row(t)[column], all.row(t)[column]);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(AllTypes, CpuLinearTest, testing::ValuesIn(tensor::all_element_types()),
                          [](const auto& type) { return std::string(tensor::info(type.param).name); });
 

@@ -88,6 +88,10 @@ TEST(OllamaRequest, AsksForNothingWithEmptyFields) {
       R"({"prompt": "a", "format": "", "suffix": "", "template": "", "context": [], "think": false,
           "images": [], "options": {"mirostat": 0, "typical_p": 1.0}})");
   EXPECT_TRUE(request.has_value()) << request.error().message;
+  EXPECT_EQ(chat(R"({"messages": [], "format": "json"})")->options.constraint,
+            prompt::Constraint(prompt::JsonObject{}));
+  EXPECT_EQ(chat(R"({"messages": [], "format": {"type": "object"}})")->options.constraint,
+            prompt::Constraint(prompt::JsonSchema{R"({"type":"object"})"}));
   EXPECT_TRUE(chat(R"({"messages": [], "tools": [], "format": null, "think": null})").has_value());
 }
 
@@ -98,8 +102,8 @@ struct Refused {
 
 TEST(OllamaRequest, RefusesByFieldInChats) {
   for (const auto& [body, param] : {
-           Refused{R"({"format": "json"})", "format"},
-           Refused{R"({"format": {"type": "object"}})", "format"},
+           Refused{R"({"format": "yaml"})", "format"},
+           Refused{R"({"format": 1})", "format"},
            Refused{R"({"tools": [{"type": "function"}]})", "tools"},
            Refused{R"({"think": true})", "think"},
            Refused{R"({"think": "high"})", "think"},

@@ -227,7 +227,7 @@ TEST_F(OllamaRoutesTest, ErrorsAreOneMessage) {
     EXPECT_EQ(answer.status, 400U) << body;
     EXPECT_FALSE(error_of(answer).empty());
   }
-  const RawAnswer format = with_key("POST", "/api/chat", with(kChat, R"(, "format": "json")"));
+  const RawAnswer format = with_key("POST", "/api/chat", with(kChat, R"(, "format": "yaml")"));
   EXPECT_EQ(format.status, 400U);
   EXPECT_THAT(error_of(format), HasSubstr("format"));
   const RawAnswer method = with_key("GET", "/api/chat", "");

@@ -147,6 +147,75 @@ TEST(ChatRequestTest, ErrorsNameTheField) {
   }
 }
 
+ApiResult<ChatRequest> with_fields(const std::string& fields) {
+  return parse(R"({"messages": [{"role": "user", "content": "a"}], )" + fields + "}");
+}
+
+TEST(ChatRequestTest, TakesOverWhatTheAnswerMustBe) {
+  struct Case {
+    const char* fields;
+    prompt::Constraint constraint;
+    const char* field;
+  };
+  const prompt::JsonSchema schema{R"({"type":"object"})"};
+  const prompt::JsonSchema strict{R"({"type":"object"})", true};
+  const Case cases[] = {
+      {R"("response_format": {"type": "json_object"})", prompt::JsonObject{}, "response_format"},
+      {R"("response_format": {"type": "json_object", "schema": {"type": "object"}})", schema,
+       "response_format.schema"},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"name": "a", "strict": true,
+          "schema": {"type": "object"}}})",
+       strict, "response_format.json_schema.schema"},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}})", schema,
+       "response_format.json_schema.schema"},
+      {R"("json_schema": {"type": "object"}, "response_format": {"type": "text"})", schema, "json_schema"},
+      {R"("grammar": "root ::= \"a\"")", prompt::Ebnf{"root ::= \"a\""}, "grammar"},
+      {R"("guided_json": "{\"type\":\"object\"}")", schema, "guided_json"},
+      {R"("guided_regex": "a+")", prompt::Regex{"a+"}, "guided_regex"},
+      {R"("guided_choice": ["a.b", "c"])", prompt::Regex{R"(a\.b|c)"}, "guided_choice"},
+      {R"("structured_outputs": {"regex": "a+"})", prompt::Regex{"a+"}, "structured_outputs.regex"},
+      {R"("structured_outputs": {"json": {"type": "object"}})", schema, "structured_outputs.json"},
+      {R"("structured_outputs": {"json_object": true})", prompt::JsonObject{},
+       "structured_outputs.json_object"},
+  };
+  for (const Case& example : cases) {
+    const auto request = with_fields(example.fields);
+    ASSERT_TRUE(request) << example.fields;
+    EXPECT_EQ(request->options.constraint, example.constraint) << example.fields;
+    EXPECT_EQ(request->options.constraint_field, example.field);
+  }
+  for (const char* none : {R"("response_format": null)", R"("response_format": {"type": "text"})",
+                           R"("grammar": "", "guided_choice": [], "structured_outputs": {})"}) {
+    const auto request = with_fields(none);
+    ASSERT_TRUE(request) << none;
+    EXPECT_FALSE(request->options.constraint) << none;
+  }
+}
+
+TEST(ChatRequestTest, RefusesWhatIsNoConstraint) {
+  struct Refused {
+    const char* fields;
+    const char* param;
+  };
+  for (const auto& [fields, param] : std::initializer_list<Refused>{
+           {R"("response_format": "json")", "response_format"},
+           {R"("response_format": {"type": "xml"})", "response_format.type"},
+           {R"("response_format": {"type": "json_schema"})", "response_format.json_schema"},
+           {R"("response_format": {"type": "json_schema", "json_schema": {}})",
+            "response_format.json_schema.schema"},
+           {R"("response_format": {"type": "json_schema", "json_schema": {"schema": 1}})",
+            "response_format.json_schema.schema"},
+           {R"("guided_json": [])", "guided_json"},
+           {R"("guided_choice": [1])", "guided_choice"},
+           {R"("guided_choice": [""])", "guided_choice"},
+           {R"("structured_outputs": {"structural_tag": "x"})", "structured_outputs.structural_tag"},
+           {R"("grammar": "root ::= x", "guided_regex": "a")", "guided_regex"}}) {
+    const auto request = with_fields(fields);
+    ASSERT_FALSE(request) << fields;
+    EXPECT_EQ(request.error().param, param) << fields;
+  }
+}
+
 TEST(ChatRequestTest, TooManyImagesAreRefused) {
   const std::string part = R"({"type": "image_url", "image_url": "data:;base64,Zg"})";
   std::string parts = part;
