@@ -134,7 +134,7 @@ ApiResult<> tokenizer_info(const ServerContext& context, const Request&, const h
 
 void add_token_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view method, std::string_view pattern, auto handle) {
-    add_both(router, method, pattern,
+    add_both(router, method, pattern, RouteAccess::kInference,
              [&context, handle](const Request& request, const http::Responder& responder) {
                return handle(context, request, responder);
              },
