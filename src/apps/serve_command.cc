@@ -33,6 +33,7 @@
 #include "server/ollama/routes.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
+#include "server/picture_budget.h"
 #include "server/server_context.h"
 #include "terminal/sampling_settings.h"
 
@@ -43,6 +44,7 @@ using config::Setting;
 using config::SettingGroup;
 
 constexpr std::chrono::seconds kTick(1);
+constexpr std::size_t kMostPictureBytes = std::size_t{2} << 30;  // of all requests at a time
 constexpr std::size_t kMostKeyFileBytes = std::size_t{1} << 20;
 
 std::optional<std::string> variable(const char* name) {
@@ -178,7 +180,8 @@ Result<std::shared_ptr<server::ServedModel>> serve_model(const Runtime& runtime,
   served->created = std::time(nullptr);
   CARAT_TRY(served->facts, model_facts(path));
   served->adapters = model.default_adapters;
-  if (model.vision) served->decode_image = served_image_decoder(runtime);
+  if (model.vision)
+    served->decode_image = server::with_picture_budget(served_image_decoder(runtime), kMostPictureBytes);
   served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
   return served;
 }
@@ -262,8 +265,9 @@ class ServeCommand {
     std::mutex mutex;
     std::condition_variable_any changed;
     std::unique_lock lock(mutex);
-    const std::chrono::nanoseconds period = kTick;
-    const auto pause = std::min(period, notifier_.watchdog().value_or(2 * period) / 2);
+    std::chrono::nanoseconds pause = kTick;
+    if (const auto watchdog = notifier_.watchdog())
+      pause = std::min<std::chrono::nanoseconds>(pause, *watchdog / 2);
     while (!stop.stop_requested()) {
       changed.wait_for(lock, stop, pause, [] { return false; });
       tick();

@@ -50,7 +50,8 @@ void add_chat_routes(http::Router& router, ServerContext& context) {
     };
   };
   add_both(router, "POST", "/chat/completions", RouteAccess::kInference, bind(complete_chat), options);
-  add_both(router, "POST", "/chat/completions/input_tokens", RouteAccess::kInference, bind(count_chat_tokens), options);
+  add_both(router, "POST", "/chat/completions/input_tokens", RouteAccess::kInference, bind(count_chat_tokens),
+           options);
 }
 
 }  // namespace carat::server::openai

@@ -55,7 +55,7 @@ TEST_F(LimitsTest, RequestsPerMinute) {
   EXPECT_EQ(refused.header("x-should-retry"), "true");
   EXPECT_EQ(refused.header("x-ratelimit-remaining-requests"), "0");
   EXPECT_EQ(refused.header("x-ratelimit-reset-requests"), "1m0s");
-  const auto& error = json_of(refused).at("error");
+  const boost::json::value error = json_of(refused).at("error");
   EXPECT_EQ(error.at("code"), "rate_limit_exceeded");
   EXPECT_EQ(error.at("type"), "rate_limit_error");
   EXPECT_EQ(ask("GET", "/health").status, 200U) << "what is open has no limits";
