@@ -22,6 +22,7 @@
 #include "server/openai/completion_request.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
+#include "server/route_access.h"
 
 namespace carat::server {
 namespace {
@@ -83,6 +84,23 @@ TEST(OpenApiTest, HasTheRoutesOfTheCode) {
     std::ranges::set_difference(without_version, shortened, std::inserter(routes, routes.end()));
   }
   EXPECT_EQ(documented_routes(), routes);
+}
+
+// A route is denied that says nothing, so one that is meant to be used and says nothing is a mistake. What is
+// open without a key is said here once more.
+TEST(OpenApiTest, EveryRouteSaysWhoMayUseIt) {
+  const std::set<std::string> open = {"/health", "/ready", "/v1/health", "/v1/ready"};
+  const SteadyClock clock;
+  ServerContext context({}, {}, clock);
+  http::Router router;
+  for (const auto add : {add_operation_routes, openai::add_routes, anthropic::add_routes, ollama::add_routes})
+    add(router, context);
+  for (const auto& route : router.routes()) {
+    const auto access = static_cast<RouteAccess>(route->options.access);
+    EXPECT_NE(access, RouteAccess::kDenied) << route->method << " " << route->pattern;
+    EXPECT_EQ(access == RouteAccess::kOpen, open.contains(route->pattern))
+        << route->method << " " << route->pattern;
+  }
 }
 
 TEST(OpenApiTest, HasTheErrorCodesOfTheCatalogue) {

@@ -53,7 +53,7 @@ json::value date_or_null(const std::optional<WallTime>& time) {
   return time ? json::value(date(time)) : json::value();
 }
 
-json::object to_json(const ApiKey& key) {
+json::object to_json(const ApiKey& key, const store::KeyUsage& today) {
   json::array scopes;
   for (std::size_t i = 0; i < std::size(store::kKeyScopeNames); ++i) {
     if ((key.scopes.bits >> i & 1U) != 0) scopes.push_back(json::string(store::kKeyScopeNames[i]));
@@ -67,6 +67,7 @@ json::object to_json(const ApiKey& key) {
           {"concurrent_requests", value_or_null(key.limits.concurrent_requests)},
           {"tokens_per_minute", value_or_null(key.limits.tokens_per_minute)},
           {"tokens_per_day", value_or_null(key.limits.tokens_per_day)},
+          {"used_today", {{"requests", today.requests}, {"tokens", today.tokens}}},
           {"created", date(key.created)},
           {"last_used", date_or_null(key.last_used)},
           {"revoked", date_or_null(key.revoked)}};
@@ -88,7 +89,7 @@ Result<> add_key(const Runtime& runtime, AddFlags flags) {
   CARAT_TRY(const auto store, key_store(runtime));
   CARAT_TRY(const store::CreatedKey made, store->keys().add(flags.key));
   if (flags.as_json) {
-    json::object out = to_json(made.key);
+    json::object out = to_json(made.key, {});
     out["key"] = made.secret;
     return print(json::serialize(out) + "\n");
   }
@@ -108,32 +109,52 @@ std::string limit_text(const store::KeyLimits& limits) {
   return text.empty() ? "none" : text;
 }
 
-std::string listing_text(const std::vector<ApiKey>& keys) {
-  std::string out = fmt::format("{:<20}{:<20}{:<12}{:<22}{:<22}{}\n", "name", "owner", "key", "scopes",
-                                "last used", "limits");
+struct ListedKey {
+  ApiKey key;
+  store::KeyUsage today;
+};
+
+Result<std::vector<ListedKey>> listed_keys(store::KeyStore& store, bool all) {
+  CARAT_TRY(const std::vector<ApiKey> keys, store.list());
+  std::vector<ListedKey> listed;
   for (const ApiKey& key : keys) {
+    if (key.revoked && !all) continue;
+    CARAT_TRY(const store::DayUsage today, store.usage(key.id));
+    listed.push_back({key, today.usage});
+  }
+  return listed;
+}
+
+std::string usage_text(const store::KeyUsage& usage) {
+  return fmt::format("{} requests, {} tokens", usage.requests, usage.tokens);
+}
+
+std::string listing_text(const std::vector<ListedKey>& keys) {
+  std::string out = fmt::format("{:<20}{:<20}{:<12}{:<22}{:<22}{:<28}{}\n", "name", "owner", "key", "scopes",
+                                "last used", "today (UTC)", "limits");
+  for (const auto& [key, today] : keys) {
     const std::string used = key.revoked ? "revoked" : key.last_used ? date(key.last_used) : "never";
-    out += fmt::format("{:<20}{:<20}{:<12}{:<22}{:<22}{}\n", terminal::printable_line(key.name),
+    out += fmt::format("{:<20}{:<20}{:<12}{:<22}{:<22}{:<28}{}\n", terminal::printable_line(key.name),
                        terminal::printable_line(key.owner), terminal::printable_line(key.hint),
-                       store::to_text(key.scopes), used, limit_text(key.limits));
+                       store::to_text(key.scopes), used, usage_text(today), limit_text(key.limits));
   }
   return out;
 }
 
 Result<> list_keys(const Runtime& runtime, const ListFlags& flags) {
   CARAT_TRY(const auto store, key_store(runtime));
-  CARAT_TRY(std::vector<ApiKey> keys, store->keys().list());
-  if (!flags.all) std::erase_if(keys, [](const ApiKey& key) { return key.revoked.has_value(); });
+  CARAT_TRY(const std::vector<ListedKey> keys, listed_keys(store->keys(), flags.all));
   if (!flags.as_json) return print(listing_text(keys));
   json::array rows;
-  for (const ApiKey& key : keys) rows.push_back(to_json(key));
+  for (const auto& [key, today] : keys) rows.push_back(to_json(key, today));
   return print(json::serialize(json::object{{"keys", std::move(rows)}}) + "\n");
 }
 
 Result<> revoke_key(const Runtime& runtime, const RevokeFlags& flags) {
   CARAT_TRY(const auto store, key_store(runtime));
   CARAT_TRY(const ApiKey key, store->keys().revoke(flags.key));
-  if (flags.as_json) return print(json::serialize(to_json(key)) + "\n");
+  CARAT_TRY(const store::DayUsage today, store->keys().usage(key.id));
+  if (flags.as_json) return print(json::serialize(to_json(key, today.usage)) + "\n");
   return print(fmt::format("key '{}' is revoked\n", key.name));
 }
 

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -28,9 +29,11 @@
 #include "images/decoder.h"
 #include "server/access_log.h"
 #include "server/anthropic/routes.h"
+#include "server/key_sync.h"
 #include "server/ollama/routes.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
+#include "server/picture_budget.h"
 #include "server/server_context.h"
 #include "terminal/sampling_settings.h"
 
@@ -40,6 +43,8 @@ namespace {
 using config::Setting;
 using config::SettingGroup;
 
+constexpr std::chrono::seconds kTick(1);
+constexpr std::size_t kMostPictureBytes = std::size_t{2} << 30;  // of all requests at a time
 constexpr std::size_t kMostKeyFileBytes = std::size_t{1} << 20;
 
 std::optional<std::string> variable(const char* name) {
@@ -64,12 +69,21 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Result<std::shared_ptr<const server::KeyRing>> read_keys(const Runtime& runtime) {
-  const std::string path = runtime.settings.text(Setting::kApiKeyFile);
-  if (path.empty()) return nullptr;
+Result<std::shared_ptr<const server::KeyRing>> read_keys(const config::Settings& settings) {
+  const std::string path = settings.text(Setting::kApiKeyFile);
+  if (path.empty()) return std::make_shared<const server::KeyRing>();
   CARAT_TRY(const std::string text, read_text_file(path, kMostKeyFileBytes));
-  CARAT_TRY(auto keys, server::parse_key_file(path, text));
-  return std::shared_ptr<const server::KeyRing>(std::move(keys));
+  return server::parse_key_file(path, text);
+}
+
+Result<server::AccessOptions> access_options(const config::Settings& settings) {
+  server::AccessOptions options;
+  CARAT_TRY(options.rules.file_keys, read_keys(settings));
+  options.rules.allowed_hosts = settings.list(Setting::kAllowHost);
+  options.rules.allowed_origins = settings.list(Setting::kAllowOrigin);
+  options.most_requests = static_cast<std::size_t>(settings.integer(Setting::kMaxRequests).value());
+  options.most_requests_of_key = settings.integer(Setting::kKeyRequests).value();
+  return options;
 }
 
 // Whether only this machine reaches a socket that was opened for this process.
@@ -86,16 +100,13 @@ bool is_local(int descriptor) {
   return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0;
 }
 
-Result<http::ServerOptions> server_options(const Runtime& runtime, bool has_keys) {
+Result<http::ServerOptions> server_options(const Runtime& runtime) {
   const config::Settings& settings = runtime.settings;
   http::ServerOptions options;
   options.address = settings.text(Setting::kHost);
   options.port = static_cast<std::uint16_t>(settings.integer(Setting::kPort).value());
   CARAT_TRY(options.activated_sockets, http::activated_sockets(variable, ::getpid()));
-  if (options.activated_sockets.empty()) CARAT_TRY_VOID(server::check_address(options.address, has_keys));
-  for (const int descriptor : options.activated_sockets) {
-    if (!is_local(descriptor)) CARAT_TRY_VOID(server::check_address("the socket that was passed", has_keys));
-  }
+  CARAT_TRY(options.trusted_proxies, http::TrustedProxies::parse(settings.list(Setting::kTrustedProxy)));
   const std::string certificate = settings.text(Setting::kTlsCertificate);
   const std::string key = settings.text(Setting::kTlsKey);
   if (certificate.empty() != key.empty())
@@ -105,6 +116,22 @@ Result<http::ServerOptions> server_options(const Runtime& runtime, bool has_keys
     return server::error_response(server::from_transport(status, message, path), server::shape_of(path));
   };
   return options;
+}
+
+// kUsage where others than this machine could reach the server and there are no keys; else whether a key is
+// needed whatever becomes of them.
+Result<bool> needs_key(const http::ServerOptions& options, bool has_keys) {
+  bool is_local_only = true;
+  if (options.activated_sockets.empty()) {
+    CARAT_TRY_VOID(server::check_address(options.address, has_keys));
+    is_local_only = server::is_local_address(options.address);
+  }
+  for (const int descriptor : options.activated_sockets) {
+    if (is_local(descriptor)) continue;
+    CARAT_TRY_VOID(server::check_address("the socket that was passed", has_keys));
+    is_local_only = false;
+  }
+  return !is_local_only;
 }
 
 std::string url_of(const http::ServerOptions& options, std::uint16_t port) {
@@ -153,29 +180,10 @@ Result<std::shared_ptr<server::ServedModel>> serve_model(const Runtime& runtime,
   served->created = std::time(nullptr);
   CARAT_TRY(served->facts, model_facts(path));
   served->adapters = model.default_adapters;
-  if (model.vision) served->decode_image = served_image_decoder(runtime);
+  if (model.vision)
+    served->decode_image = server::with_picture_budget(served_image_decoder(runtime), kMostPictureBytes);
   served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
   return served;
-}
-
-// Until a signal comes; meanwhile tells systemd's watchdog that the engine gets on, if it does.
-void wait_for_stop(const Runtime& runtime, const server::ServerContext& context,
-                   const http::ServiceNotifier& notifier) {
-  const std::stop_token stop = runtime.interrupts.token();
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unique_lock lock(mutex);
-  const auto period = notifier.watchdog();
-  while (!stop.stop_requested()) {
-    if (!period) {
-      changed.wait(lock, stop, [] { return false; });
-      continue;
-    }
-    changed.wait_for(lock, stop, *period / 2, [] { return false; });
-    const auto model = context.models.model();
-    if (model != nullptr && !context.health.look(model->engine->status()).is_stuck)
-      notifier.notify("WATCHDOG=1");
-  }
 }
 
 Result<http::Server> listen(http::ServerOptions options) {
@@ -188,17 +196,19 @@ Result<http::Server> listen(http::ServerOptions options) {
 // What serving takes, in the order in which it is made; it goes in the reverse one.
 class ServeCommand {
  public:
-  ServeCommand(Runtime& runtime, std::vector<std::string> adapters,
-               std::shared_ptr<const server::KeyRing> keys, std::unique_ptr<store::Store> store)
+  ServeCommand(Runtime& runtime, std::vector<std::string> adapters, server::AccessOptions access,
+               std::unique_ptr<store::Store> store)
       : runtime_(runtime),
         adapters_(std::move(adapters)),
         log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
-        context_({.keys = std::move(keys),
-                  .allowed_hosts = runtime.settings.list(Setting::kAllowHost),
-                  .allowed_origins = runtime.settings.list(Setting::kAllowOrigin)},
-                 runtime.settings.list(Setting::kAlias), runtime.clock),
+        context_(std::move(access), runtime.settings.list(Setting::kAlias), runtime.clock),
         notifier_(variable) {
-    if (store != nullptr) context_.store = std::make_unique<store::StoreThread>(std::move(store), sweeping());
+    if (store != nullptr) {
+      context_.store = std::make_unique<store::StoreThread>(std::move(store), sweeping());
+      keys_ = std::make_unique<server::KeySync>(context_.access, *context_.store, [this](const Error& error) {
+        log_.record_failure("keys", error.message);
+      });
+    }
     context_.version = CARAT_VERSION;
     context_.unix_time = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
     context_.on_failure = [this](std::string_view id, std::string_view message) {
@@ -212,6 +222,7 @@ class ServeCommand {
       log_.record(entry);
       context_.metrics.record(entry);
     };
+    CARAT_TRY_VOID(check_keys(options));
     CARAT_TRY(http::Server server, listen(options));
     http::Router router;
     server::add_operation_routes(router, context_);
@@ -230,7 +241,7 @@ class ServeCommand {
                      model_->backend->description()));
     notifier_.notify("READY=1");
 
-    wait_for_stop(runtime_, context_, notifier_);
+    wait_for_stop();
     notifier_.notify("STOPPING=1");
     context_.health.drain();
     const std::size_t cut = server.drain(drain_limit());
@@ -240,6 +251,38 @@ class ServeCommand {
   }
 
  private:
+  // Keys must be known before the first request comes.
+  Result<> check_keys(const http::ServerOptions& options) {
+    if (keys_ != nullptr) CARAT_TRY_VOID(keys_->sync());
+    CARAT_TRY(const bool needed, needs_key(options, context_.access.rules()->needs_key));
+    context_.access.change([&](server::AccessRules& rules) { rules.needs_key |= needed; });
+    return {};
+  }
+
+  // Until a signal comes.
+  void wait_for_stop() {
+    const std::stop_token stop = runtime_.interrupts.token();
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::unique_lock lock(mutex);
+    std::chrono::nanoseconds pause = kTick;
+    if (const auto watchdog = notifier_.watchdog())
+      pause = std::min<std::chrono::nanoseconds>(pause, *watchdog / 2);
+    while (!stop.stop_requested()) {
+      changed.wait_for(lock, stop, pause, [] { return false; });
+      tick();
+    }
+  }
+
+  // What is to be done every second: keys that `carat keys` changed, and systemd's watchdog.
+  void tick() {
+    if (keys_ != nullptr) keys_->tick();
+    if (!notifier_.watchdog()) return;
+    const auto model = context_.models.model();
+    if (model != nullptr && !context_.health.look(model->engine->status()).is_stuck)
+      notifier_.notify("WATCHDOG=1");
+  }
+
   static void write_line(std::string_view line) {
     const std::string text = std::string(line) + "\n";
     static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
@@ -256,15 +299,16 @@ class ServeCommand {
   server::AccessLog log_;
   std::unique_ptr<engine::LoadedModel> model_;  // before the context, whose engine uses it
   server::ServerContext context_;
+  std::unique_ptr<server::KeySync> keys_;  // null without a store
   http::ServiceNotifier notifier_;
 };
 
 Result<> serve(Runtime& runtime, const std::vector<std::string>& adapters) {
   raise_descriptor_limit();
-  CARAT_TRY(auto keys, read_keys(runtime));
-  CARAT_TRY(http::ServerOptions options, server_options(runtime, keys != nullptr));
+  CARAT_TRY(auto access, access_options(runtime.settings));
+  CARAT_TRY(http::ServerOptions options, server_options(runtime));
   CARAT_TRY(auto store, open_store(runtime));
-  auto served = ServeCommand(runtime, adapters, std::move(keys), std::move(store)).run(std::move(options));
+  auto served = ServeCommand(runtime, adapters, std::move(access), std::move(store)).run(std::move(options));
   // Told to stop while the model was loading.
   if (!served && served.error().kind == ErrorKind::kInterrupted && Interrupts::end_signal() != 0) return {};
   return served;

@@ -97,6 +97,12 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      "log requests as one JSON object a line"},
     {kStore, Group::kStore, "store", "--store", "CARAT_STORE", kText, "", 0, 0, "",
      "file for conversations, responses and keys (default: carat.db in the data folder); none: keep nothing"},
+    {kTrustedProxy, Group::kServer, "trusted_proxy", "--trusted-proxy", "CARAT_TRUSTED_PROXY", kText, "", 0, 0, "",
+     "address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; unix for its socket"},
+    {kMaxRequests, Group::kServer, "max_requests", "--max-requests", "CARAT_MAX_REQUESTS", kInteger, "1024", 1,
+     1048576, "", "requests that are read and answered at a time; more are answered 503"},
+    {kKeyRequests, Group::kServer, "key_requests", "--key-requests", "CARAT_KEY_REQUESTS", kInteger, "256", 1,
+     1048576, "", "of these, how many of one API key that has no limit of its own; more are answered 429"},
 }};
 // clang-format on
 
@@ -114,7 +120,8 @@ std::span<const SettingInfo> settings_table() { return kTable; }
 const SettingInfo& info(Setting setting) { return kTable[static_cast<std::size_t>(setting)]; }
 
 bool is_list(Setting setting) {
-  return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin;
+  return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin ||
+         setting == kTrustedProxy;
 }
 
 }  // namespace carat::config

@@ -51,8 +51,11 @@ enum class Setting : std::uint8_t {
   kTlsKey,
   kLogJson,
   kStore,
+  kTrustedProxy,
+  kMaxRequests,
+  kKeyRequests,
 };
-inline constexpr std::size_t kSettingCount = 42;
+inline constexpr std::size_t kSettingCount = 45;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

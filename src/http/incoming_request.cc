@@ -44,10 +44,11 @@ Response allow_response(const ServerCore& core, const ServerRequest& request, co
 }
 
 // What the guard says; an exception of it lets nobody in.
-std::expected<std::vector<Header>, Response> ask_guard(const ServerCore& core, const ServerRequest& request) {
+std::expected<Pass, Response> ask_guard(const ServerCore& core, const ServerRequest& request,
+                                        const Route* route) {
   if (!core.router.guard()) return {};
   try {
-    return core.router.guard()(request);
+    return core.router.guard()(request, route);
   } catch (const std::exception&) {
     return std::unexpected(refusal_response(*core.options, kFailed, request.path));
   }
@@ -72,6 +73,7 @@ void admit(const ServerCore& core, RequestParser& parser, IncomingRequest& incom
   request.headers = head.headers;
   incoming.is_http_1_0 = head.is_http_1_0;
   incoming.keep_alive = head.keep_alive && !head.has_body;  // until the body is read
+  request.peer = core.options->trusted_proxies.client_of(request.peer, request.headers);
   if (const auto id = request.header("x-request-id"); id && is_request_id(*id)) request.id = *id;
 
   auto target = decode_target(head.target);
@@ -82,12 +84,13 @@ void admit(const ServerCore& core, RequestParser& parser, IncomingRequest& incom
   if (match.route != nullptr) request.route = match.route->pattern;
   request.params = std::move(match.params);
 
-  auto verdict = ask_guard(core, request);
+  auto verdict = ask_guard(core, request, match.route);
   if (!verdict) {
     incoming.ready = std::move(verdict).error();
     return;
   }
-  incoming.more_headers = std::move(*verdict);
+  incoming.more_headers = std::move(verdict->headers);
+  request.ticket = std::move(verdict->ticket);
   if (request.path == "*" && request.method == "OPTIONS") match.allow = "GET, HEAD, OPTIONS";
   if (match.allow.empty()) {
     incoming.ready = refusal_response(*core.options, kNoPath, request.path);
@@ -109,6 +112,7 @@ ResponseSettings response_settings(const ServerCore& core, const IncomingRequest
           .most_unsent_bytes = core.options->limits.most_unsent_bytes,
           .request_id = incoming.request.id,
           .more_headers = incoming.more_headers,
+          .ticket = incoming.request.ticket,
           .failure = [options = core.options, path = incoming.request.path] {
             return refusal_response(*options, kFailed, path);
           }};

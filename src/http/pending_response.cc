@@ -38,7 +38,7 @@ Responder PendingResponse::responder(std::shared_ptr<PendingResponse> response) 
 bool PendingResponse::send(const Response& response) {
   const std::lock_guard lock(mutex_);
   CARAT_CHECK(state_ == State::kWaiting);
-  state_ = State::kComplete;
+  complete();
   if (wake_ == nullptr) return false;
   const BodyFraming framed = framing(/*is_stream=*/false, response.status);
   append_head(response.status, response.headers, framed, response.body.size());
@@ -56,7 +56,7 @@ bool PendingResponse::start_stream(unsigned status, std::vector<Header> headers,
     const std::lock_guard lock(mutex_);
     CARAT_CHECK(state_ == State::kWaiting);
     if (wake_ == nullptr) {
-      state_ = State::kComplete;
+      complete();
       return false;
     }
     headers.push_back({"Cache-Control", "no-store"});
@@ -93,7 +93,7 @@ bool PendingResponse::end() {
   CARAT_CHECK(state_ != State::kWaiting);
   if (state_ != State::kStreaming) return false;
   if (framing_ == BodyFraming::kChunked) queue_ += kLastChunk;
-  state_ = State::kComplete;
+  complete();
   wake();
   return wake_ != nullptr;
 }
@@ -203,6 +203,11 @@ void PendingResponse::append_part(std::string_view bytes) {
   } else {
     queue_ += bytes;
   }
+}
+
+void PendingResponse::complete() {
+  state_ = State::kComplete;
+  if (settings_.ticket != nullptr) settings_.ticket->on_answered();
 }
 
 void PendingResponse::wake() {

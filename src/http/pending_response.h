@@ -11,6 +11,7 @@
 
 #include "http/responder.h"
 #include "http/response_head.h"
+#include "http/server_request.h"
 
 namespace carat::http {
 
@@ -22,6 +23,7 @@ struct ResponseSettings {
   std::size_t most_unsent_bytes = 0;  // of a stream
   std::string request_id;
   std::vector<Header> more_headers;   // for whatever answer comes
+  std::shared_ptr<Ticket> ticket;     // told when the answer is complete; may be null
   std::function<Response()> failure;  // the 500 of a handler that did not answer
 };
 
@@ -73,6 +75,7 @@ class PendingResponse {
   void append_head(unsigned status, const std::vector<Header>& headers, BodyFraming framing,
                    std::size_t length);
   void append_part(std::string_view bytes);
+  void complete();
   void wake();
 
   mutable std::mutex mutex_;

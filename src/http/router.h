@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -32,16 +33,11 @@ enum class HalfClose {
 };
 
 struct RouteOptions {
+  std::uint32_t access = 0;  // for the Guard, in a numbering of its own
   RunOn run_on = RunOn::kWorker;
   HalfClose half_close = HalfClose::kCancels;
   std::optional<std::size_t> most_body_bytes = std::nullopt;  // instead of the server's limit
 };
-
-// Looks at a request whose head is read and whose body is not: authentication, Host and Origin, quotas.
-// Called on an I/O thread for every request, also those that no route matches: it must not wait.
-//   value   headers to add to whatever answer follows (CORS, say)
-//   error   the answer instead
-using Guard = std::function<std::expected<std::vector<Header>, Response>(const ServerRequest&)>;
 
 struct Route {
   std::string method;
@@ -49,6 +45,17 @@ struct Route {
   Handler handler;
   RouteOptions options;
 };
+
+// What a Guard gives a request on its way.
+struct Pass {
+  std::vector<Header> headers = {};          // added to whatever answer follows (CORS, say)
+  std::shared_ptr<Ticket> ticket = nullptr;  // becomes the request's
+};
+
+// Looks at a request whose head is read and whose body is not: authentication, Host and Origin, quotas.
+// Called on an I/O thread for every request: it must not wait. `route` is null where none matches the path
+// and the method. The error is the answer instead.
+using Guard = std::function<std::expected<Pass, Response>(const ServerRequest&, const Route* route)>;
 
 // Which handler answers which method and path. What was not added is refused: 404 for a path, 405 with Allow
 // for a method. HEAD is answered by GET's handler (its body is not sent), OPTIONS by the router, unless added

@@ -11,6 +11,7 @@
 
 #include "http/responder.h"
 #include "http/server_request.h"
+#include "http/trusted_proxies.h"
 
 namespace carat::http {
 
@@ -63,6 +64,7 @@ struct ServerOptions {
   unsigned io_threads = 1;
   unsigned handler_threads = 4;
   ServerLimits limits = {};
+  TrustedProxies trusted_proxies = {};                     // whose word is taken for who asks
   RefusalBody refusal_body = {};                           // empty: {"error":{"message":...,"code":...}}
   std::function<void(const AccessEntry&)> on_answer = {};  // on an I/O thread; must not wait
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -12,12 +13,22 @@
 
 namespace carat::http {
 
-// Who is at the other end of a connection. Headers that claim otherwise are the caller's to judge.
+// Who asks: the other end of the connection, or whom a trusted proxy there speaks for.
 struct Peer {
   std::string address;        // "127.0.0.1", "::1"; "unix" for a unix-domain socket
-  std::uint16_t port = 0;     // 0 for a unix-domain socket
+  std::uint16_t port = 0;     // 0 for a unix-domain socket, and behind a proxy
   bool is_loopback = false;   // this machine: 127.0.0.0/8, ::1, or a unix-domain socket
   bool is_encrypted = false;  // TLS
+};
+
+// What a Guard wants to be told of a request that it let in. It goes with the request, which may outlive its
+// answer.
+class Ticket {
+ public:
+  virtual ~Ticket() = default;
+  // The answer is complete; its last bytes are not sent yet, so whatever this gives back is there for the
+  // client's next request. From any thread, perhaps more than once, or never where the client left early.
+  virtual void on_answered() = 0;
 };
 
 using NamedValues = std::vector<std::pair<std::string, std::string>>;
@@ -38,6 +49,7 @@ struct ServerRequest {
   std::vector<Header> headers;
   std::string body;  // empty while a Guard looks at the request
   Peer peer;
+  std::shared_ptr<Ticket> ticket = nullptr;  // the guard's; null where it gave none
   std::string id;  // of this request: the client's x-request-id where it is one, or a random one
 
   // Requested when nobody waits for the answer any more: the client closed or reset the connection, or

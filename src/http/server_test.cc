@@ -153,13 +153,14 @@ TEST(ServerTest, ContinueIsSaidOnlyToWhatIsWanted) {
 TEST(ServerTest, GuardSeesTheHeadAndDecides) {
   Router router = echo_router();
   std::atomic<bool> throws = false;
-  router.set_guard([&](const ServerRequest& request) -> std::expected<std::vector<Header>, Response> {
+  router.set_guard([&](const ServerRequest& request, const Route* route) -> std::expected<Pass, Response> {
     if (throws) throw std::runtime_error("guard");
     EXPECT_TRUE(request.body.empty());
     EXPECT_TRUE(request.peer.is_loopback);
     EXPECT_EQ(request.peer.address, "127.0.0.1");
     if (!request.header("authorization")) return std::unexpected(Response{.status = 401, .body = "who?"});
-    return std::vector<Header>{{"X-Route", request.route}};
+    EXPECT_EQ(route == nullptr ? "" : route->pattern, request.route);
+    return Pass{.headers = {{"X-Route", request.route}}};
   });
   const Server server = start_server(std::move(router));
   RawClient client(server.port());
@@ -171,6 +172,52 @@ TEST(ServerTest, GuardSeesTheHeadAndDecides) {
   throws = true;
   EXPECT_EQ(client.ask(get("/a", "Authorization: x\r\n"))->status, 500U);
   EXPECT_EQ(client.ask(post("/a", "body"))->header("connection"), "close") << "its body was not read";
+}
+
+class CountingTicket final : public Ticket {
+ public:
+  explicit CountingTicket(std::atomic<int>& answered) : answered_(answered) {}
+  void on_answered() override { ++answered_; }
+
+ private:
+  std::atomic<int>& answered_;
+};
+
+TEST(ServerTest, TicketsAreToldBeforeTheClientHasItsAnswer) {
+  std::atomic<int> answered = 0;
+  Router router = echo_router();
+  router.add("GET", "/stream",
+             [](const std::shared_ptr<const ServerRequest>& request, const Responder& responder) {
+               EXPECT_NE(request->ticket, nullptr);
+               responder.start_stream(200, {});
+               responder.write("a");
+               responder.end();
+             });
+  router.set_guard([&](const ServerRequest&, const Route*) -> std::expected<Pass, Response> {
+    return Pass{.ticket = std::make_shared<CountingTicket>(answered)};
+  });
+  const Server server = start_server(std::move(router));
+  RawClient client(server.port());
+  int asked = 0;
+  for (const char* path : {"/a", "/stream", "/nowhere", "/a"}) {
+    EXPECT_TRUE(client.ask(get(path))) << path;
+    EXPECT_EQ(answered, ++asked) << path;
+  }
+}
+
+TEST(ServerTest, TrustedProxiesSpeakForOthers) {
+  Router router;
+  router.add("GET", "/who",
+             [](const std::shared_ptr<const ServerRequest>& request, const Responder& responder) {
+               responder.send({.body = request->peer.address});
+             });
+  ServerOptions options;
+  const std::vector<std::string> names = {"127.0.0.1"};
+  options.trusted_proxies = TrustedProxies::parse(names).value();
+  const Server server = start_server(std::move(router), std::move(options));
+  RawClient client(server.port());
+  EXPECT_EQ(client.ask(get("/who"))->body, "127.0.0.1");
+  EXPECT_EQ(client.ask(get("/who", "X-Forwarded-For: 1.2.3.4\r\n"))->body, "1.2.3.4");
 }
 
 TEST(ServerTest, AHandlerThatFailsIsA500) {

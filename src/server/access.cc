@@ -3,19 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/ip/address.hpp>
 #include <cctype>
+#include <chrono>
+#include <optional>
 #include <utility>
 
-#include "base/sha256.h"
+#include "server/route_access.h"
 
 namespace carat::server {
 namespace {
 
-constexpr std::size_t kLeastKeyLength = 16;
-constexpr std::string_view kHashPrefix = "sha256:";
-constexpr std::array<std::string_view, 4> kOpenPaths = {"/health", "/ready", "/v1/health", "/v1/ready"};
+using store::KeyScope;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -23,63 +22,10 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-Sha256Digest hash(std::string_view text) { return sha256(std::as_bytes(std::span(text))); }
-
-// Looks at every byte, whatever the first ones are.
-bool same_digest(const Sha256Digest& a, const Sha256Digest& b) {
-  std::byte difference{0};
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
-  return difference == std::byte{0};
-}
-
-class HashedKeys final : public KeyRing {
- public:
-  explicit HashedKeys(std::vector<Sha256Digest> digests) : digests_(std::move(digests)) {}
-
-  std::optional<std::string> owner_of(std::string_view key) const override {
-    const Sha256Digest digest = hash(key);
-    bool found = false;
-    for (const Sha256Digest& known : digests_) found |= same_digest(digest, known);
-    if (!found) return std::nullopt;
-    // The hash of the hash: an owner's name tells nothing that would help to find the key.
-    return "key:" + to_hex(sha256(digest)).substr(0, 32);
-  }
-
- private:
-  std::vector<Sha256Digest> digests_;
-};
-
-std::optional<Sha256Digest> parse_digest(std::string_view text) {
-  Sha256Digest digest = {};
-  if (text.size() != digest.size() * 2) return std::nullopt;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = static_cast<char>(std::tolower(static_cast<unsigned char>(text[i])));
-    const bool is_digit = c >= '0' && c <= '9';
-    if (!is_digit && !(c >= 'a' && c <= 'f')) return std::nullopt;
-    const int value = is_digit ? c - '0' : c - 'a' + 10;
-    digest[i / 2] = digest[i / 2] << 4 | static_cast<std::byte>(value);
-  }
-  return digest;
-}
-
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-// The key of one line.
-Result<Sha256Digest> parse_key(const std::string& source, std::size_t number, std::string_view line) {
-  if (line.starts_with(kHashPrefix)) {
-    if (const auto digest = parse_digest(line.substr(kHashPrefix.size()))) return *digest;
-    return fail(ErrorKind::kUsage, "{}:{}: expected {} and 64 hexadecimal digits", source, number,
-                kHashPrefix);
-  }
-  const bool is_printable = std::ranges::all_of(line, [](char c) { return c > ' ' && c < '\x7F'; });
-  if (line.size() >= kLeastKeyLength && is_printable) return hash(line);
-  return fail(ErrorKind::kUsage, "{}:{}: a key needs {} or more characters of printable ASCII without blanks",
-              source, number, kLeastKeyLength);
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
 }
 
 // "[::1]:8080" -> "::1", "localhost:8080" -> "localhost".
@@ -125,51 +71,23 @@ std::optional<std::string_view> key_of(const http::ServerRequest& request) {
 
 std::unexpected<ApiError> refuse(ApiErrorCode code) { return std::unexpected(ApiError{.code = code}); }
 
-}  // namespace
-
-Result<std::unique_ptr<KeyRing>> parse_key_file(const std::string& source, std::string_view text) {
-  std::vector<Sha256Digest> digests;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trim(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty() || line.starts_with('#')) continue;
-    CARAT_TRY(digests.emplace_back(), parse_key(source, number, line));
-  }
-  if (digests.empty())
-    return fail(ErrorKind::kUsage, "{}: expected API keys, one a line, found none", source);
-  return std::make_unique<HashedKeys>(std::move(digests));
+bool is_allowed_origin(const AccessRules& rules, std::string_view origin) {
+  return contains(rules.allowed_origins, lower(origin));
 }
 
-Result<> check_address(std::string_view address, bool has_keys) {
-  if (has_keys || address.starts_with("unix:") || is_loopback_name(lower(address))) return {};
-  boost::system::error_code error;
-  const auto parsed = boost::asio::ip::make_address(std::string(address), error);
-  if (!error && parsed.is_loopback()) return {};
-  return fail(
-      ErrorKind::kUsage,
-      "others can reach {}, so a key is needed: --api-key-file names a file with one key a line (openssl "
-      "rand -hex 32 makes one); or bind to 127.0.0.1",
-      address);
-}
-
-bool Access::is_allowed_origin(std::string_view origin) const {
-  return contains(options_.allowed_origins, lower(origin));
-}
-
-ApiResult<> Access::check_host(const http::ServerRequest& request) const {
+ApiResult<> check_host(const AccessRules& rules, const http::ServerRequest& request) {
   const auto header = request.header("Host");
   if (!header) return {};  // HTTP/1.0, and so no browser
   const std::string host = host_of(*header);
-  if (is_loopback_name(host) || is_address(host) || contains(options_.allowed_hosts, host)) return {};
+  if (is_loopback_name(host) || is_address(host) || contains(rules.allowed_hosts, host)) return {};
   return refuse(ApiErrorCode::kHostNotAllowed);
 }
 
-ApiResult<> Access::check_origin(const http::ServerRequest& request) const {
+ApiResult<> check_origin(const AccessRules& rules, const http::ServerRequest& request) {
   if (const auto origin = request.header("Origin")) {
     const std::string own =
         (request.peer.is_encrypted ? "https://" : "http://") + lower(request.header("Host").value_or(""));
-    if (lower(*origin) == own || is_allowed_origin(*origin)) return {};
+    if (lower(*origin) == own || is_allowed_origin(rules, *origin)) return {};
     return refuse(ApiErrorCode::kOriginNotAllowed);
   }
   const std::string site = lower(request.header("Sec-Fetch-Site").value_or("none"));
@@ -177,24 +95,115 @@ ApiResult<> Access::check_origin(const http::ServerRequest& request) const {
   return refuse(ApiErrorCode::kOriginNotAllowed);
 }
 
-ApiResult<> Access::check_key(const http::ServerRequest& request) const {
-  if (options_.keys == nullptr || std::ranges::find(kOpenPaths, request.path) != kOpenPaths.end()) return {};
+// Whose key the request has; null where none is needed.
+ApiResult<std::shared_ptr<const KeyHolder>> find_holder(const AccessRules& rules,
+                                                        const http::ServerRequest& request) {
+  if (!rules.needs_key) return nullptr;
   const auto key = key_of(request);
   if (!key) return refuse(ApiErrorCode::kMissingApiKey);
-  if (!options_.keys->owner_of(*key)) return refuse(ApiErrorCode::kInvalidApiKey);
-  return {};
+  auto holder = rules.file_keys->find(*key);
+  if (holder == nullptr) holder = rules.stored_keys->find(*key);
+  if (holder == nullptr) return refuse(ApiErrorCode::kInvalidApiKey);
+  return holder;
 }
 
-std::expected<std::vector<http::Header>, http::Response> Access::check(
-    const http::ServerRequest& request) const {
-  std::vector<http::Header> headers;
-  const auto origin = request.header("Origin");
-  if (origin && is_allowed_origin(*origin)) {
-    const bool any = std::ranges::find(options_.allowed_origins, "*") != options_.allowed_origins.end();
-    headers = {{"Access-Control-Allow-Origin", any ? "*" : std::string(*origin)},
-               {"Access-Control-Expose-Headers", "x-request-id, Retry-After, retry-after-ms"},
-               {"Vary", "Origin"}};
+ApiResult<> check_scope(const KeyHolder& holder, RouteAccess access) {
+  const auto needs = [&](KeyScope scope) -> ApiResult<> {
+    if (holder.scopes.has(scope)) return {};
+    std::string message = fmt::format("This key may not do this: it lacks the scope {}.",
+                                      store::to_text({std::to_underlying(scope)}));
+    return std::unexpected(ApiError{.code = ApiErrorCode::kForbidden, .message = std::move(message)});
+  };
+  switch (access) {
+    case RouteAccess::kOpen: return {};
+    case RouteAccess::kInference: return needs(KeyScope::kInference);
+    case RouteAccess::kMetrics: return needs(KeyScope::kMetrics);
+    case RouteAccess::kAdmin: return needs(KeyScope::kAdmin);
+    case RouteAccess::kDenied: break;
   }
+  return refuse(ApiErrorCode::kForbidden);
+}
+
+// As Go writes them, which is how OpenAI's API has them: "250ms", "59s", "1m0s".
+std::string duration_text(std::chrono::milliseconds time) {
+  const std::int64_t all = time.count();
+  constexpr std::int64_t kSecond = 1000;
+  constexpr std::int64_t kMinute = 60 * kSecond;
+  if (all < kSecond) return fmt::format("{}ms", all);
+  const std::int64_t seconds = (all + kSecond - 1) / kSecond;
+  if (all <= kMinute - kSecond) return fmt::format("{}s", seconds);
+  return fmt::format("{}m{}s", seconds / 60, seconds % 60);
+}
+
+void add_rest(std::vector<http::Header>& headers, const std::optional<KeyMeter::Rest>& rest,
+              std::string_view what) {
+  if (!rest) return;
+  headers.push_back({fmt::format("x-ratelimit-limit-{}", what), fmt::format("{}", rest->most)});
+  headers.push_back({fmt::format("x-ratelimit-remaining-{}", what), fmt::format("{}", rest->left)});
+  headers.push_back({fmt::format("x-ratelimit-reset-{}", what), duration_text(rest->full)});
+}
+
+std::vector<http::Header> cors_headers(const AccessRules& rules, const http::ServerRequest& request) {
+  const auto origin = request.header("Origin");
+  if (!origin || !is_allowed_origin(rules, *origin)) return {};
+  const bool any = std::ranges::find(rules.allowed_origins, "*") != rules.allowed_origins.end();
+  return {{"Access-Control-Allow-Origin", any ? "*" : std::string(*origin)},
+          {"Access-Control-Expose-Headers",
+           "x-request-id, Retry-After, retry-after-ms, x-should-retry, x-ratelimit-limit-requests, "
+           "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+           "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"},
+          {"Vary", "Origin"}};
+}
+
+void note_keys(AccessRules& rules) {
+  rules.needs_key |= !rules.file_keys->entries().empty() || !rules.stored_keys->entries().empty();
+}
+
+}  // namespace
+
+bool is_local_address(std::string_view address) {
+  if (address.starts_with("unix:") || is_loopback_name(lower(address))) return true;
+  boost::system::error_code error;
+  const auto parsed = boost::asio::ip::make_address(std::string(address), error);
+  return !error && parsed.is_loopback();
+}
+
+Result<> check_address(std::string_view address, bool has_keys) {
+  if (has_keys || is_local_address(address)) return {};
+  return fail(
+      ErrorKind::kUsage,
+      "others can reach {}, so a key is needed: carat keys add NAME makes one, or --api-key-file names a "
+      "file with one key a line (openssl rand -hex 32 makes one); or bind to 127.0.0.1",
+      address);
+}
+
+Access::Access(AccessOptions options)
+    : most_requests_(options.most_requests),
+      most_requests_of_key_(options.most_requests_of_key),
+      now_(std::move(options.now)) {
+  note_keys(options.rules);
+  rules_ = std::make_shared<const AccessRules>(std::move(options.rules));
+}
+
+void Access::change(const std::function<void(AccessRules&)>& change) {
+  const std::lock_guard turn(changing_);
+  AccessRules changed = *rules();
+  change(changed);
+  note_keys(changed);
+  auto fresh = std::make_shared<const AccessRules>(std::move(changed));
+  const std::lock_guard lock(mutex_);
+  rules_.swap(fresh);
+}
+
+std::shared_ptr<const AccessRules> Access::rules() const {
+  const std::lock_guard lock(mutex_);
+  return rules_;
+}
+
+std::expected<http::Pass, http::Response> Access::check(const http::ServerRequest& request,
+                                                        const http::Route* route) const {
+  const auto rules = this->rules();
+  std::vector<http::Header> headers = cors_headers(*rules, request);
   // What a page may not read is an error that it may not read either: no CORS headers there but for allowed
   // ones.
   const auto refused = [&](const ApiError& error) {
@@ -202,21 +211,50 @@ std::expected<std::vector<http::Header>, http::Response> Access::check(
     response.headers.insert(response.headers.end(), headers.begin(), headers.end());
     return std::unexpected(std::move(response));
   };
-  if (const auto checked = check_host(request); !checked) return refused(checked.error());
-  if (const auto checked = check_origin(request); !checked) return refused(checked.error());
+  if (const auto checked = check_host(*rules, request); !checked) return refused(checked.error());
+  if (const auto checked = check_origin(*rules, request); !checked) return refused(checked.error());
   if (is_preflight(request) && !headers.empty()) {  // comes without the key
     headers.push_back({"Access-Control-Allow-Methods", "GET, POST, DELETE"});
     headers.push_back({"Access-Control-Allow-Headers", allowed_headers(request)});
     headers.push_back({"Access-Control-Max-Age", "600"});
     return std::unexpected(http::Response{.status = 204, .headers = std::move(headers)});
   }
-  if (const auto checked = check_key(request); !checked) return refused(checked.error());
-  return headers;
+  const auto access = route == nullptr ? RouteAccess::kOpen : static_cast<RouteAccess>(route->options.access);
+  if (route != nullptr && access == RouteAccess::kOpen) return http::Pass{.headers = std::move(headers)};
+  auto holder = find_holder(*rules, request);
+  if (!holder) return refused(holder.error());
+  if (access == RouteAccess::kDenied) return refused({.code = ApiErrorCode::kForbidden});
+  if (*holder != nullptr) {
+    if (const auto checked = check_scope(**holder, access); !checked) return refused(checked.error());
+  }
+  auto admission = admit(std::move(*holder), headers);
+  if (!admission) return refused(admission.error());
+  return http::Pass{.headers = std::move(headers), .ticket = std::move(*admission)};
 }
 
-std::string Access::owner_of(const http::ServerRequest& request) const {
-  if (options_.keys == nullptr) return {};
-  return options_.keys->owner_of(key_of(request).value_or("")).value_or("");
+ApiResult<std::shared_ptr<Admission>> Access::admit(std::shared_ptr<const KeyHolder> holder,
+                                                    std::vector<http::Header>& headers) const {
+  if (count_->running.fetch_add(1) >= most_requests_) {
+    --count_->running;
+    return refuse(ApiErrorCode::kOverloaded);
+  }
+  if (holder != nullptr) {
+    const Moment now = now_();
+    const auto refusal = holder->meter->begin(now, most_requests_of_key_);
+    const KeyMeter::Rests rests = holder->meter->rests(now);
+    add_rest(headers, rests.requests, "requests");
+    add_rest(headers, rests.tokens, "tokens");
+    if (refusal) {
+      --count_->running;
+      return std::unexpected(limit_error(*refusal));
+    }
+  }
+  return std::make_shared<Admission>(std::move(holder), count_, now_);
+}
+
+std::string Access::owner_of(const http::ServerRequest& request) {
+  const Admission* admission = Admission::of(request);
+  return admission == nullptr ? std::string() : admission->owner();
 }
 
 }  // namespace carat::server

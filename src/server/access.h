@@ -1,70 +1,88 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "http/responder.h"
+#include "http/router.h"
 #include "http/server_request.h"
+#include "server/admission.h"
 #include "server/api_error.h"
+#include "server/key_ring.h"
 
 namespace carat::server {
 
-// Which API keys there are.
-class KeyRing {
- public:
-  virtual ~KeyRing() = default;
-
-  // Whom a key belongs to: a name that says nothing of the key. nullopt: it is none of ours. Takes the same
-  // time for every key that is not.
-  virtual std::optional<std::string> owner_of(std::string_view key) const = 0;
-};
-
-// The keys of a text: one a line, either itself (16 characters or more) or as "sha256:" and the 64 digits of
-// its hash; empty lines and lines that begin with # are passed over. kUsage, naming the line, for anything
-// else and where there is no key. `source` begins the messages.
-Result<std::unique_ptr<KeyRing>> parse_key_file(const std::string& source, std::string_view text);
-
-struct AccessOptions {
-  std::shared_ptr<const KeyRing> keys = nullptr;  // null: whoever reaches the server may use it
+// What may change while the server runs.
+struct AccessRules {
+  std::shared_ptr<const KeyRing> file_keys = std::make_shared<const KeyRing>();
+  std::shared_ptr<const KeyRing> stored_keys = std::make_shared<const KeyRing>();
   std::vector<std::string> allowed_hosts = {};    // names beside this machine's and IP addresses; "*": any
   std::vector<std::string> allowed_origins = {};  // "https://chat.example"; "*": any
+  // Where there are no keys, whoever reaches the server may use it, unless this is set. Once there was a key,
+  // one is needed until the process ends: taking the last one away opens nothing.
+  bool needs_key = false;
 };
 
-// Who may use the server: looks at a request's head before its body is read. Pure.
+struct AccessOptions {
+  AccessRules rules = {};
+  std::size_t most_requests = 1024;         // let in at a time
+  std::int64_t most_requests_of_key = 256;  // of one key without a limit of its own
+  Now now = system_moment;
+};
+
+// Who may use the server: looks at a request's head before its body is read. Threads may share it.
 //   Host            must be an IP address, localhost or an allowed name, so that a page whose name was made
 //   to
 //                   point here (DNS rebinding) gets nothing
 //   Origin          the server's own or an allowed one
 //   Sec-Fetch-Site  says that a page of another site asks: refused without an allowed Origin
-//   key             Authorization: Bearer KEY or x-api-key, on every route but health; none where there are
-//   no keys
+//   route           must say who may use it
+//   key             Authorization: Bearer KEY or x-api-key, with the route's scope; any good key where there
+//   is
+//                   no route; none on open routes, nor where no keys are needed
+//   limits          the server's and the key's; not on open routes
 class Access {
  public:
-  explicit Access(AccessOptions options) : options_(std::move(options)) {}
+  explicit Access(AccessOptions options);
 
-  // An http::Guard: headers to add to whatever answer follows, or the answer.
-  std::expected<std::vector<http::Header>, http::Response> check(const http::ServerRequest& request) const;
+  // An http::Guard.
+  std::expected<http::Pass, http::Response> check(const http::ServerRequest& request,
+                                                  const http::Route* route) const;
 
-  // Whom a request that was let in belongs to; empty where there are no keys.
-  std::string owner_of(const http::ServerRequest& request) const;
+  // Whom a request that was let in belongs to; empty where no keys are needed.
+  static std::string owner_of(const http::ServerRequest& request);
+
+  // Changes the rules for the requests that come from now on. Calls take turns.
+  void change(const std::function<void(AccessRules&)>& change);
+
+  std::shared_ptr<const AccessRules> rules() const;
 
  private:
-  ApiResult<> check_host(const http::ServerRequest& request) const;
-  ApiResult<> check_origin(const http::ServerRequest& request) const;
-  ApiResult<> check_key(const http::ServerRequest& request) const;
-  bool is_allowed_origin(std::string_view origin) const;
+  // Adds what is left of the key's limits to `headers`.
+  ApiResult<std::shared_ptr<Admission>> admit(std::shared_ptr<const KeyHolder> holder,
+                                              std::vector<http::Header>& headers) const;
 
-  AccessOptions options_;
+  const std::size_t most_requests_;
+  const std::int64_t most_requests_of_key_;
+  const Now now_;
+  const std::shared_ptr<RequestCount> count_ = std::make_shared<RequestCount>();
+  std::mutex changing_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const AccessRules> rules_;  // under mutex_
 };
 
 // kUsage, with what to do, when others could reach `address` and there are no keys.
 Result<> check_address(std::string_view address, bool has_keys);
+
+// Whether only this machine reaches what listens at `address`.
+bool is_local_address(std::string_view address);
 
 }  // namespace carat::server

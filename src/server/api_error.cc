@@ -39,6 +39,7 @@ constexpr auto kCatalogue = std::to_array<ApiErrorInfo>({
     {kRequestTooLarge, 413, kRequestError, "request_too_large", "The request is larger than this server takes."},
     {kUnsupportedMediaType, 415, kRequestError, "unsupported_media_type", "The request's body is encoded in a way that this server does not read."},
     {kTooManyRequests, 429, "rate_limit_error", "rate_limit_exceeded", "Too many requests; try again later.", 1},
+    {kQuotaExceeded, 429, "insufficient_quota", "insufficient_quota", "This key's tokens are used up; try again later.", 3600},
     {kInternal, 500, "server_error", "internal_error", "Something went wrong here; the server's log has it under the request's id."},
     {kOverloaded, 503, "server_error", "overloaded", "Too many requests are waiting; try again later.", 1},
     {kOutOfMemory, 503, "server_error", "out_of_memory", "There is no memory for this request now; try again later.", 5},
@@ -145,6 +146,9 @@ ApiError from_transport(unsigned status, std::string_view message, std::string_v
 
 namespace {
 
+// Clients do not wait for longer, but ask again and again.
+constexpr std::chrono::minutes kLongestRetry(1);
+
 boost::json::object openai_error(const ApiError& error) {
   const ApiErrorInfo& entry = info(error.code);
   boost::json::object body = {
@@ -191,9 +195,12 @@ http::Response error_response(const ApiError& error, ErrorShape shape) {
   const ApiErrorInfo& entry = info(error.code);
   http::Response response{.status = entry.status, .headers = {{"Content-Type", "application/json"}}};
   if (entry.retry_seconds > 0) {
-    response.headers.push_back({"Retry-After", fmt::format("{}", entry.retry_seconds)});
-    response.headers.push_back({"retry-after-ms", fmt::format("{}", entry.retry_seconds * 1000)});
-    response.headers.push_back({"x-should-retry", "true"});
+    const std::chrono::milliseconds wait =
+        error.retry_after.value_or(std::chrono::seconds(entry.retry_seconds));
+    response.headers.push_back(
+        {"Retry-After", fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(wait).count())});
+    response.headers.push_back({"retry-after-ms", fmt::format("{}", wait.count())});
+    response.headers.push_back({"x-should-retry", wait <= kLongestRetry ? "true" : "false"});
   }
   if (entry.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"carat\""});
   response.body = boost::json::serialize(error_object(error, shape));

@@ -40,6 +40,7 @@ enum class ApiErrorCode {
   kRequestTooLarge,
   kUnsupportedMediaType,
   kTooManyRequests,
+  kQuotaExceeded,
   kInternal,
   kOverloaded,
   kOutOfMemory,
@@ -70,6 +71,7 @@ struct ApiError {
   std::string message = {};  // empty: the catalogue's
   std::string param = {};    // the field that is wrong, "messages[2].content"; empty: none
   std::optional<ContextNumbers> context = {};
+  std::optional<std::chrono::milliseconds> retry_after = {};  // instead of the catalogue's time
 
   std::string_view text() const { return message.empty() ? info(code).message : std::string_view(message); }
 };

@@ -23,6 +23,8 @@ ApiResult<prompt::Image> decode(const ServedModel& model, const ImageSource& sou
         ApiError{.code = ApiErrorCode::kUnsupportedContent, .message = std::move(why), .param = "messages"});
   }
   auto picture = model.decode_image(source.file, stop);
+  if (!picture && picture.error().kind == ErrorKind::kOverloaded)
+    return std::unexpected(ApiError{.code = ApiErrorCode::kOutOfMemory});
   if (!picture) {
     return std::unexpected(ApiError{.code = ApiErrorCode::kInvalidImage,
                                     .message = std::move(picture.error().message),

@@ -11,6 +11,8 @@
 
 #include "http/event_stream.h"
 #include "http/json_lines.h"
+#include "server/admission.h"
+#include "server/token_estimate.h"
 
 namespace carat::server {
 namespace {
@@ -55,6 +57,7 @@ class Run : public std::enable_shared_from_this<Run> {
   }
 
   void on_end(std::size_t choice, const Result<engine::GenerationResult>& result) {
+    if (result) count_use(choice, result->usage);
     if (!result) return fail(api_error(result.error()), result.error().message);
     if (environment_.on_result) environment_.on_result(*parts_.model, *result);
     if (result->finish == engine::FinishReason::kInterrupted)
@@ -83,6 +86,14 @@ class Run : public std::enable_shared_from_this<Run> {
  private:
   bool leads(std::size_t choice) const { return choice % parts_.choices_of_prompt == 0; }
   std::size_t leader_of(std::size_t choice) const { return choice - choice % parts_.choices_of_prompt; }
+
+  // A prompt is read once for all of its choices.
+  void count_use(std::size_t choice, const engine::Usage& usage) {
+    Admission* admission = Admission::of(*parts_.request);
+    if (admission == nullptr) return;
+    const std::size_t tokens = usage.generated_tokens + (leads(choice) ? usage.prompt_tokens : 0);
+    admission->use(static_cast<std::int64_t>(tokens));
+  }
 
   std::optional<std::size_t> take_next() {
     const std::scoped_lock lock(mutex_);
@@ -228,6 +239,14 @@ void RunCount::wait_for_none() {
 }
 
 void start_run(const RunEnvironment& environment, RunRequest request) {
+  if (Admission* admission = Admission::of(*request.request)) {
+    const std::int64_t most = most_tokens(request.choices, request.choices_of_prompt,
+                                          request.model->engine->capabilities().context_length);
+    if (const auto reserved = admission->reserve(most); !reserved) {
+      request.responder.send(error_response(reserved.error(), request.format->error_shape()));
+      return;
+    }
+  }
   const auto run = std::make_shared<Run>(environment, std::move(request));
   run->launch();
 }

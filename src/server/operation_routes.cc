@@ -43,24 +43,27 @@ void add_operation_routes(http::Router& router, ServerContext& context) {
   using Request = std::shared_ptr<const http::ServerRequest>;
   // On the I/O threads: a probe must be answered while all others are busy.
   constexpr http::RouteOptions kAtOnce = {.run_on = http::RunOn::kIoThread};
-  const auto add = [&](std::string_view pattern, auto answer) {
+  const auto add = [&](std::string_view pattern, RouteAccess access, auto answer) {
     add_both(
-        router, "GET", pattern,
+        router, "GET", pattern, access,
         [answer, &context](const Request&, const http::Responder& responder) -> ApiResult<> {
           responder.send(answer(context));
           return {};
         },
         kAtOnce);
   };
-  add("/health", health);
-  add("/ready", readiness);
-  add("/version", [](const ServerContext& it) { return json_response({{"version", it.version}}); });
-  add_route(router, "GET", "/metrics",
+  add("/health", RouteAccess::kOpen, health);
+  add("/ready", RouteAccess::kOpen, readiness);
+  add("/version", RouteAccess::kInference,
+      [](const ServerContext& it) { return json_response({{"version", it.version}}); });
+  add_route(router, "GET", "/metrics", RouteAccess::kMetrics,
             [&context](const Request&, const http::Responder& responder) -> ApiResult<> {
               responder.send(metrics(context));
               return {};
             });
-  router.set_guard([&context](const http::ServerRequest& request) { return context.access.check(request); });
+  router.set_guard([&context](const http::ServerRequest& request, const http::Route* route) {
+    return context.access.check(request, route);
+  });
 }
 
 }  // namespace carat::server

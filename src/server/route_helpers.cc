@@ -12,8 +12,9 @@
 
 namespace carat::server {
 
-void add_route(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
-               const http::RouteOptions& options) {
+void add_route(http::Router& router, std::string_view method, std::string_view pattern, RouteAccess access,
+               ApiHandler handler, http::RouteOptions options) {
+  options.access = std::to_underlying(access);
   auto checked = [handler = std::move(handler)](const std::shared_ptr<const http::ServerRequest>& request,
                                                 const http::Responder& responder) {
     const ApiResult<> done = handler(request, responder);
@@ -22,10 +23,10 @@ void add_route(http::Router& router, std::string_view method, std::string_view p
   router.add(method, pattern, std::move(checked), options);
 }
 
-void add_both(http::Router& router, std::string_view method, std::string_view pattern,
+void add_both(http::Router& router, std::string_view method, std::string_view pattern, RouteAccess access,
               const ApiHandler& handler, const http::RouteOptions& options) {
-  add_route(router, method, fmt::format("/v1{}", pattern), handler, options);
-  add_route(router, method, pattern, handler, options);
+  add_route(router, method, fmt::format("/v1{}", pattern), access, handler, options);
+  add_route(router, method, pattern, access, handler, options);
 }
 
 ApiResult<boost::json::object> parse_body(const http::ServerRequest& request) {

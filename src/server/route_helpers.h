@@ -9,6 +9,7 @@
 
 #include "http/router.h"
 #include "server/api_error.h"
+#include "server/route_access.h"
 #include "server/served_model.h"
 
 namespace carat::server {
@@ -18,11 +19,11 @@ using ApiHandler =
     std::function<ApiResult<>(const std::shared_ptr<const http::ServerRequest>&, const http::Responder&)>;
 
 // Errors are answered in the shape of the API that the path belongs to.
-void add_route(http::Router& router, std::string_view method, std::string_view pattern, ApiHandler handler,
-               const http::RouteOptions& options = {});
+void add_route(http::Router& router, std::string_view method, std::string_view pattern, RouteAccess access,
+               ApiHandler handler, http::RouteOptions options = {});
 
 // Adds it at "/v1" + pattern and at the pattern itself.
-void add_both(http::Router& router, std::string_view method, std::string_view pattern,
+void add_both(http::Router& router, std::string_view method, std::string_view pattern, RouteAccess access,
               const ApiHandler& handler, const http::RouteOptions& options = {});
 
 // The body as an object.

@@ -55,7 +55,8 @@ class ServerTest : public testing::Test {
   void serve_with_keys(std::string_view keys) {
     auto parsed = parse_key_file("keys", keys);
     ASSERT_TRUE(parsed);
-    serve([](const prompt::GenerationRequest&) { return engine::Script(); }, {.keys = std::move(*parsed)});
+    serve([](const prompt::GenerationRequest&) { return engine::Script(); },
+          {.rules = {.file_keys = std::move(*parsed)}});
   }
 
   std::shared_ptr<ServedModel> scripted_model() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/sha256.h"
 #include "base/uuid.h"
 #include "store/conversation_store.h"
 
@@ -60,10 +61,23 @@ struct CreatedKey {
   std::string secret;  // "carat_" and 64 hexadecimal digits; this is the only time that it is known
 };
 
-// What a key asked for on one UTC day.
+// What a key asked for.
 struct KeyUsage {
   std::int64_t requests = 0;
   std::int64_t tokens = 0;
+};
+
+// The same on one UTC day.
+struct DayUsage {
+  std::int64_t day = 0;  // since 1970
+  KeyUsage usage;
+};
+
+// A key as a server needs it that looks keys up itself.
+struct KeyInUse {
+  ApiKey key;
+  Sha256Digest secret_hash = {};
+  DayUsage today;
 };
 
 // API keys: 256 random bits each, of which only the SHA-256 is kept. A fast hash is right for these, unlike
@@ -76,7 +90,14 @@ class KeyStore {
 
   // kConflict when a key of that name is in use; kUsage for a bad name, owner, scope or limit.
   virtual Result<CreatedKey> add(const NewKey& key) = 0;
-  virtual Result<std::vector<ApiKey>> list() = 0;  // oldest first, revoked ones included
+  virtual Result<std::vector<ApiKey>> list() = 0;      // oldest first, revoked ones included
+  virtual Result<std::vector<KeyInUse>> in_use() = 0;  // oldest first
+
+  // Another number than before when somebody else may have changed the keys. Cheap.
+  virtual Result<std::int64_t> version() = 0;
+
+  // What the key asked for today. No use is recorded for an unknown one.
+  virtual Result<DayUsage> usage(const Uuid& key) = 0;
 
   // By id or name. kNotFound when there is no such key in use.
   virtual Result<ApiKey> revoke(std::string_view id_or_name) = 0;
@@ -85,7 +106,7 @@ class KeyStore {
   virtual Result<ApiKey> find(std::string_view secret) = 0;
 
   // Dates the last use and adds to the day's numbers, which are returned.
-  virtual Result<KeyUsage> record_use(const Uuid& key, std::int64_t requests, std::int64_t tokens) = 0;
+  virtual Result<DayUsage> record_use(const Uuid& key, const KeyUsage& use) = 0;
 };
 
 }  // namespace carat::store

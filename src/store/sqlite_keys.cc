@@ -1,6 +1,8 @@
 #include "store/sqlite_keys.h"
 
+#include <algorithm>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
@@ -17,8 +19,13 @@ constexpr std::size_t kHintDigits = 4;
 constexpr std::string_view kColumns =
     "id, owner_id, name, hint, scopes, requests_per_minute, concurrent_requests, tokens_per_minute, "
     "tokens_per_day, created_us, last_used_us, revoked_us";
+constexpr int kHashColumn = 12;  // where it follows those
 
 Sha256Digest hash_of(std::string_view secret) { return sha256(std::as_bytes(std::span(secret))); }
+
+std::int64_t day_of(WallTime time) {
+  return std::chrono::floor<std::chrono::days>(time).time_since_epoch().count();
+}
 
 std::unexpected<Error> no_such_key() { return fail(ErrorKind::kNotFound, "no such key is in use"); }
 
@@ -109,7 +116,7 @@ Result<std::vector<ApiKey>> SqliteKeys::list() {
   }
 }
 
-Result<ApiKey> SqliteKeys::in_use(std::string_view id_or_name) {
+Result<ApiKey> SqliteKeys::find_in_use(std::string_view id_or_name) {
   Query query =
       db_.query(fmt::format("SELECT {} FROM api_keys WHERE (id = ?1 OR name = ?2) AND revoked_us IS NULL "
                             "ORDER BY name = ?2 DESC",
@@ -122,7 +129,7 @@ Result<ApiKey> SqliteKeys::in_use(std::string_view id_or_name) {
 
 Result<ApiKey> SqliteKeys::revoke(std::string_view id_or_name) {
   CARAT_TRY(Transaction transaction, Transaction::begin(db_));
-  CARAT_TRY(ApiKey key, in_use(id_or_name));
+  CARAT_TRY(ApiKey key, find_in_use(id_or_name));
   key.revoked = context_.clock.now();
   CARAT_TRY_VOID(db_.change("UPDATE api_keys SET revoked_us = ?2 WHERE id = ?1", key.id, key.revoked));
   CARAT_TRY_VOID(transaction.commit());
@@ -136,16 +143,41 @@ Result<ApiKey> SqliteKeys::find(std::string_view secret) {
                   kColumns),
       hash);
   CARAT_TRY(const bool found, query.next());
-  constexpr int kHashColumn = 12;
   // The index has compared already, but of hashes, about which a secret's sender can choose nothing.
   if (!found || !equal_in_constant_time(query.bytes(kHashColumn), hash)) return no_such_key();
   return read(query);
 }
 
-Result<KeyUsage> SqliteKeys::record_use(const Uuid& key, std::int64_t requests, std::int64_t tokens) {
-  CARAT_CHECK(requests >= 0 && tokens >= 0);
+Result<std::vector<KeyInUse>> SqliteKeys::in_use() {
+  std::vector<KeyInUse> keys;
+  Query query = db_.query(fmt::format(
+      "SELECT {}, secret_hash FROM api_keys WHERE revoked_us IS NULL ORDER BY created_us, id", kColumns));
+  while (true) {
+    CARAT_TRY(const bool more, query.next());
+    if (!more) return keys;
+    KeyInUse& found = keys.emplace_back();
+    CARAT_TRY(found.key, read(query));
+    const std::span<const std::byte> hash = query.bytes(kHashColumn);
+    if (hash.size() != found.secret_hash.size()) return std::unexpected(db_.damaged("a key has no hash"));
+    std::ranges::copy(hash, found.secret_hash.begin());
+    CARAT_TRY(found.today, usage(found.key.id));
+  }
+}
+
+Result<std::int64_t> SqliteKeys::version() { return db_.number("PRAGMA data_version"); }
+
+Result<DayUsage> SqliteKeys::usage(const Uuid& key) {
+  DayUsage today{.day = day_of(context_.clock.now()), .usage = {}};
+  CARAT_TRY(today.usage.requests,
+            db_.number("SELECT requests FROM key_usage WHERE key_id = ?1 AND day = ?2", key, today.day));
+  CARAT_TRY(today.usage.tokens,
+            db_.number("SELECT tokens FROM key_usage WHERE key_id = ?1 AND day = ?2", key, today.day));
+  return today;
+}
+
+Result<DayUsage> SqliteKeys::record_use(const Uuid& key, const KeyUsage& use) {
+  CARAT_CHECK(use.requests >= 0 && use.tokens >= 0);
   const WallTime now = context_.clock.now();
-  const std::int64_t day = std::chrono::floor<std::chrono::days>(now).time_since_epoch().count();
   CARAT_TRY(Transaction transaction, Transaction::begin(db_));
   CARAT_TRY(
       const std::int64_t known,
@@ -154,14 +186,10 @@ Result<KeyUsage> SqliteKeys::record_use(const Uuid& key, std::int64_t requests, 
   CARAT_TRY_VOID(db_.change(
       "INSERT INTO key_usage (key_id, day, requests, tokens) VALUES (?1, ?2, ?3, ?4) "
       "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, tokens = tokens + excluded.tokens",
-      key, day, requests, tokens));
-  KeyUsage usage;
-  CARAT_TRY(usage.requests,
-            db_.number("SELECT requests FROM key_usage WHERE key_id = ?1 AND day = ?2", key, day));
-  CARAT_TRY(usage.tokens,
-            db_.number("SELECT tokens FROM key_usage WHERE key_id = ?1 AND day = ?2", key, day));
+      key, day_of(now), use.requests, use.tokens));
+  CARAT_TRY(const DayUsage today, usage(key));
   CARAT_TRY_VOID(transaction.commit());
-  return usage;
+  return today;
 }
 
 }  // namespace carat::store

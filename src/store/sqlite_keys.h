@@ -15,11 +15,14 @@ class SqliteKeys final : public KeyStore {
   Result<std::vector<ApiKey>> list() override;
   Result<ApiKey> revoke(std::string_view id_or_name) override;
   Result<ApiKey> find(std::string_view secret) override;
-  Result<KeyUsage> record_use(const Uuid& key, std::int64_t requests, std::int64_t tokens) override;
+  Result<std::vector<KeyInUse>> in_use() override;
+  Result<std::int64_t> version() override;
+  Result<DayUsage> usage(const Uuid& key) override;
+  Result<DayUsage> record_use(const Uuid& key, const KeyUsage& use) override;
 
  private:
   Result<ApiKey> read(const Query& row) const;
-  Result<ApiKey> in_use(std::string_view id_or_name);
+  Result<ApiKey> find_in_use(std::string_view id_or_name);
 
   SqliteContext context_;
   Database& db_;

@@ -324,5 +324,17 @@ TEST(SqliteStoreTest, ReadersSeeWholeAppendsWhileOneWrites) {
   EXPECT_EQ(must(store->conversations().conversation(kAlice, chat.id)).version, 51);
 }
 
+TEST(SqliteStoreTest, KeysHaveAnotherVersionWhenAnotherProcessChangesThem) {
+  TestStore store;
+  const std::int64_t before = must(store->keys().version());
+  EXPECT_EQ(must(store->keys().version()), before);
+  const auto other = store.another();
+  const CreatedKey made = must(other->keys().add({.name = "a"}));
+  const std::int64_t added = must(store->keys().version());
+  EXPECT_NE(added, before);
+  must(other->keys().revoke("a"));
+  EXPECT_NE(must(store->keys().version()), added);
+}
+
 }  // namespace
 }  // namespace carat::store

@@ -414,7 +414,7 @@ TEST_P(StoreContractTest, AKeyIsFoundByItsSecretUntilItIsRevoked) {
   EXPECT_EQ(must(keys.revoke("laptop")).revoked, clock_.time);
   EXPECT_TRUE(is_error(keys.find(made.secret), ErrorKind::kNotFound, {"no such key"}));
   EXPECT_TRUE(is_error(keys.revoke("laptop"), ErrorKind::kNotFound, {}));
-  EXPECT_TRUE(is_error(keys.record_use(made.key.id, 1, 1), ErrorKind::kNotFound, {}));
+  EXPECT_TRUE(is_error(keys.record_use(made.key.id, {.requests = 1, .tokens = 1}), ErrorKind::kNotFound, {}));
   EXPECT_EQ(must(keys.list()).size(), 1U);
 }
 
@@ -440,15 +440,34 @@ TEST_P(StoreContractTest, RefusesSenselessKeys) {
   EXPECT_TRUE(must(keys.list()).empty());
 }
 
+TEST_P(StoreContractTest, KeysInUseHaveTheirHashes) {
+  KeyStore& keys = store_->keys();
+  const CreatedKey first = must(keys.add({.name = "a", .limits = {.tokens_per_day = 5}}));
+  const CreatedKey second = must(keys.add({.name = "b"}));
+  must(keys.revoke("b"));
+  const CreatedKey third = must(keys.add({.name = "b"}));
+  const std::vector<KeyInUse> found = must(keys.in_use());
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].key.id, first.key.id);
+  EXPECT_EQ(found[0].key.limits.tokens_per_day, 5);
+  EXPECT_EQ(found[0].secret_hash, sha256(std::as_bytes(std::span(first.secret))));
+  EXPECT_EQ(found[1].secret_hash, sha256(std::as_bytes(std::span(third.secret))));
+  EXPECT_NE(found[1].key.id, second.key.id);
+}
+
 TEST_P(StoreContractTest, CountsTheUseOfAKeyByTheDay) {
   KeyStore& keys = store_->keys();
   const Uuid id = must(keys.add({.name = "a"})).key.id;
-  must(keys.record_use(id, 1, 100));
-  const KeyUsage same_day = must(keys.record_use(id, 2, 50));
-  EXPECT_EQ(same_day.requests, 3);
-  EXPECT_EQ(same_day.tokens, 150);
+  must(keys.record_use(id, {.requests = 1, .tokens = 100}));
+  const DayUsage same_day = must(keys.record_use(id, {.requests = 2, .tokens = 50}));
+  EXPECT_EQ(same_day.usage.requests, 3);
+  EXPECT_EQ(same_day.usage.tokens, 150);
+  EXPECT_EQ(must(keys.usage(id)).usage.tokens, 150);
+  EXPECT_EQ(must(keys.in_use()).at(0).today.usage.requests, 3);
   clock_.time += hours(24);
-  EXPECT_EQ(must(keys.record_use(id, 1, 7)).tokens, 7);
+  EXPECT_EQ(must(keys.usage(id)).day, same_day.day + 1);
+  EXPECT_EQ(must(keys.usage(id)).usage.tokens, 0);
+  EXPECT_EQ(must(keys.record_use(id, {.requests = 1, .tokens = 7})).usage.tokens, 7);
   EXPECT_EQ(must(keys.list()).at(0).last_used, clock_.time);
 }
 

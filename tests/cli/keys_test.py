@@ -32,6 +32,7 @@ class KeysTest(CliTest):
         self.assertIsNone(made["concurrent_requests"])
         self.assertRegex(made["created"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertIsNone(made["last_used"])
+        self.assertEqual(made["used_today"], {"requests": 0, "tokens": 0})
         self.assertEqual(json.loads(self.succeed("keys", "list", "--json").out), {"keys": [made]})
         revoked = json.loads(self.succeed("keys", "revoke", made["id"], "--json").out)
         self.assertIsNotNone(revoked["revoked"])

@@ -2,8 +2,12 @@
 
 import contextlib
 import json
+import os
+import pathlib
+import re
 import signal
 import socket
+import time
 import unittest
 
 from serve_support import start
@@ -84,6 +88,65 @@ class ServeTest(CliTest):
         authorized = {"Authorization": "Bearer 0123456789abcdef0123"}
         models = server.ask("GET", "/v1/models", headers=authorized)[2]
         self.assertEqual([model["id"] for model in models["data"]], ["tiny-it", "one", "two"])
+
+    def add_key(self, *arguments):
+        return self.succeed("keys", "add", *arguments).out.strip()
+
+    def ask_as(self, server, key, path="/v1/models"):
+        with contextlib.closing(server.connect()) as connection:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+            return connection.getresponse().status
+
+    def until(self, condition):
+        """The server looks at its keys every second."""
+        deadline = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_keys_of_the_store(self):
+        key = self.add_key("laptop", "--owner", "ann", "--tokens-per-day", 1000)
+        server = self.serve()
+        self.assertEqual(server.ask("GET", "/v1/models")[0], 401)
+        self.assertEqual(self.ask_as(server, key), 200)
+        self.assertEqual(self.ask_as(server, key, "/metrics"), 403)
+        operator = self.add_key("operator", "--scopes", "metrics")
+        self.until(lambda: self.ask_as(server, operator, "/metrics") == 200)
+        status, _, answer = server.ask("POST", "/v1/chat/completions", CHAT, {"x-api-key": key})
+        self.assertEqual(status, 200, answer)
+        used = answer["usage"]["total_tokens"]
+        usage = lambda: json.loads(self.succeed("keys", "list", "--json").out)["keys"][0]["used_today"]
+        self.until(lambda: usage()["tokens"] == used)
+        self.assertEqual(usage()["requests"], 2)
+        self.succeed("keys", "revoke", "laptop")
+        self.until(lambda: self.ask_as(server, key) == 401)
+        self.assertNotIn(key, "".join(server.log))
+
+    def test_a_revoked_key_opens_nothing(self):
+        key = self.add_key("only")
+        server = self.serve()
+        self.succeed("keys", "revoke", "only")
+        self.until(lambda: self.ask_as(server, key) == 401)
+        self.assertEqual(server.ask("GET", "/v1/models")[0], 401)
+
+    def test_listens_where_it_says_and_nowhere_else(self):
+        server = self.serve()
+        server.ask("POST", "/v1/chat/completions", CHAT)
+        inodes = set()
+        for descriptor in os.listdir(f"/proc/{server.process.pid}/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{server.process.pid}/fd/{descriptor}")
+                if match := re.fullmatch(r"socket:\[(\d+)\]", target):
+                    inodes.add(match[1])
+        listening = []
+        for table in ("tcp", "tcp6", "udp", "udp6"):
+            path = pathlib.Path(f"/proc/{server.process.pid}/net/{table}")
+            for line in path.read_text().splitlines()[1:] if path.exists() else ():
+                fields = line.split()
+                if fields[9] in inodes:
+                    listening.append((table, *fields[1].split(":")))
+        self.assertEqual({(table, address, int(port, 16)) for table, address, port in listening},
+                         {("tcp", "0100007F", server.port)})
 
     def test_no_model(self):
         self.fails(3, "", "serve", "--port", "0")

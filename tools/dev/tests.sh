@@ -91,6 +91,7 @@ test_tsan() {
 
 test_default_tier() {
   step "include table" tools/check_includes
+  step "security table" tools/check_security
   step "the script" test_script
   step "build" build_tests
   step "tests" run_ctest release release

@@ -52,7 +52,7 @@ void add_routes(http::Router& router, ServerContext& context) {
   const http::RouteOptions options{.most_body_bytes = kMostPromptBytes};
   const auto add = [&](std::string_view pattern, auto handle) {
     add_route(
-        router, "POST", pattern,
+        router, "POST", pattern, RouteAccess::kInference,
         [&context, handle](const HttpRequest& request, const http::Responder& responder) {
           return handle(context, request, responder);
         },

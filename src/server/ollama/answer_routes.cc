@@ -53,7 +53,7 @@ ApiResult<> answer(ServerContext& context, AnswerKind kind, const HttpRequest& h
 
 void add_answer_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view pattern, AnswerKind kind) {
-    add_route(router, "POST", pattern,
+    add_route(router, "POST", pattern, RouteAccess::kInference,
               [&context, kind](const HttpRequest& request, const http::Responder& responder) {
                 return answer(context, kind, request, responder);
               },

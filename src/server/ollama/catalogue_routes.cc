@@ -85,7 +85,7 @@ void add_catalogue_routes(http::Router& router, ServerContext& context) {
   constexpr http::RouteOptions kAtOnce = {.run_on = http::RunOn::kIoThread};
   const auto add = [&](std::string_view pattern, auto answer) {
     add_route(
-        router, "GET", pattern,
+        router, "GET", pattern, RouteAccess::kInference,
         [answer, &context](const HttpRequest&, const http::Responder& responder) -> ApiResult<> {
           responder.send(answer(context));
           return {};
@@ -100,7 +100,7 @@ void add_catalogue_routes(http::Router& router, ServerContext& context) {
   add("/api/version", [](const ServerContext& it) { return json_response({{"version", it.version}}); });
   add("/api/tags", [](const ServerContext& it) { return list(it, false); });
   add("/api/ps", [](const ServerContext& it) { return list(it, true); });
-  add_route(router, "POST", "/api/show",
+  add_route(router, "POST", "/api/show", RouteAccess::kInference,
             [&context](const HttpRequest& request, const http::Responder& responder) {
               return show(context, request, responder);
             });

@@ -49,8 +49,9 @@ void add_chat_routes(http::Router& router, ServerContext& context) {
       return handle(context, request, responder);
     };
   };
-  add_both(router, "POST", "/chat/completions", bind(complete_chat), options);
-  add_both(router, "POST", "/chat/completions/input_tokens", bind(count_chat_tokens), options);
+  add_both(router, "POST", "/chat/completions", RouteAccess::kInference, bind(complete_chat), options);
+  add_both(router, "POST", "/chat/completions/input_tokens", RouteAccess::kInference, bind(count_chat_tokens),
+           options);
 }
 
 }  // namespace carat::server::openai

@@ -59,7 +59,7 @@ ApiResult<> complete(ServerContext& context, const Request& request, const http:
 }  // namespace
 
 void add_completion_routes(http::Router& router, ServerContext& context) {
-  add_both(router, "POST", "/completions",
+  add_both(router, "POST", "/completions", RouteAccess::kInference,
            [&context](const Request& request, const http::Responder& responder) {
              return complete(context, request, responder);
            },

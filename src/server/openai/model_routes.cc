@@ -70,7 +70,7 @@ void add_model_routes(http::Router& router, ServerContext& context) {
   constexpr http::RouteOptions kAtOnce = {.run_on = http::RunOn::kIoThread};
   const auto add = [&](std::string_view pattern, auto handle) {
     add_both(
-        router, "GET", pattern,
+        router, "GET", pattern, RouteAccess::kInference,
         [&context, handle](const Request& request, const http::Responder& responder) {
           return handle(context, request, responder);
         },

@@ -10,7 +10,6 @@
 #include "server/openai/completion_request.h"
 #include "server/openai/routes.h"
 #include "server/route_helpers.h"
-#include "server/start_answer.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::server::openai {
@@ -20,6 +19,9 @@ namespace json = boost::json;
 using Request = std::shared_ptr<const http::ServerRequest>;
 using tokenizer::ControlTokens;
 using tokenizer::Tokenizer;
+
+// Each byte may become a token, and each token an object of the answer.
+constexpr std::size_t kMostTokenBytes = std::size_t{2} << 20;
 
 struct TokenizerOfModel {
   NamedModel named;
@@ -134,11 +136,11 @@ ApiResult<> tokenizer_info(const ServerContext& context, const Request&, const h
 
 void add_token_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view method, std::string_view pattern, auto handle) {
-    add_both(router, method, pattern,
+    add_both(router, method, pattern, RouteAccess::kInference,
              [&context, handle](const Request& request, const http::Responder& responder) {
                return handle(context, request, responder);
              },
-             {.most_body_bytes = kMostPromptBytes});
+             {.most_body_bytes = kMostTokenBytes});
   };
   add("POST", "/tokenize", tokenize);
   add("POST", "/detokenize", detokenize);
