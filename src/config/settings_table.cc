@@ -97,6 +97,8 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      "log requests as one JSON object a line"},
     {kStore, Group::kStore, "store", "--store", "CARAT_STORE", kText, "", 0, 0, "",
      "file for conversations, responses and keys (default: carat.db in the data folder); none: keep nothing"},
+    {kResponseDays, Group::kServer, "response_days", "--response-days", "CARAT_RESPONSE_DAYS", kInteger, "30", 0, 36500,
+     "", "days for which responses are kept; 0: until they are deleted"},
 }};
 // clang-format on
 

@@ -51,8 +51,9 @@ enum class Setting : std::uint8_t {
   kTlsKey,
   kLogJson,
   kStore,
+  kResponseDays,
 };
-inline constexpr std::size_t kSettingCount = 42;
+inline constexpr std::size_t kSettingCount = 43;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

@@ -40,6 +40,7 @@ constexpr auto kCatalogue = std::to_array<ApiErrorInfo>({
     {kUnsupportedMediaType, 415, kRequestError, "unsupported_media_type", "The request's body is encoded in a way that this server does not read."},
     {kTooManyRequests, 429, "rate_limit_error", "rate_limit_exceeded", "Too many requests; try again later.", 1},
     {kInternal, 500, "server_error", "internal_error", "Something went wrong here; the server's log has it under the request's id."},
+    {kNotStored, 500, "server_error", "not_stored", "The answer could not be stored."},
     {kOverloaded, 503, "server_error", "overloaded", "Too many requests are waiting; try again later.", 1},
     {kOutOfMemory, 503, "server_error", "out_of_memory", "There is no memory for this request now; try again later.", 5},
     {kModelLoading, 503, "server_error", "model_loading", "The model is being loaded; try again soon.", 2},
@@ -124,6 +125,14 @@ ApiError from_engine(const Error& error) {
   }
 }
 
+ApiError not_stored(const Error& error) {
+  if (error.kind == ErrorKind::kDiskFull)
+    return {.code = kNotStored, .message = "The answer could not be stored: the disk is full."};
+  if (error.kind == ErrorKind::kQuota)
+    return {.code = kNotStored, .message = "The answer could not be stored: it is larger than allowed."};
+  return {.code = kNotStored};
+}
+
 ApiError from_transport(unsigned status, std::string_view message, std::string_view path) {
   const auto error = [&](ApiErrorCode code) {
     return ApiError{.code = code, .message = std::string(message)};
@@ -195,6 +204,8 @@ http::Response error_response(const ApiError& error, ErrorShape shape) {
     response.headers.push_back({"retry-after-ms", fmt::format("{}", entry.retry_seconds * 1000)});
     response.headers.push_back({"x-should-retry", "true"});
   }
+  // Trying again would compute it all again, for the same disk.
+  if (error.code == ApiErrorCode::kNotStored) response.headers.push_back({"x-should-retry", "false"});
   if (entry.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"carat\""});
   response.body = boost::json::serialize(error_object(error, shape));
   return response;
