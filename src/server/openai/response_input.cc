@@ -16,8 +16,6 @@ namespace {
 namespace json = boost::json;
 using store::Role;
 
-constexpr std::size_t kMostItems = 4096;
-
 class InputReader {
  public:
   InputReader(bool pan_and_scan, ResponseRequest& request) : pan_and_scan_(pan_and_scan), request_(request) {}
