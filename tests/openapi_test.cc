@@ -20,6 +20,7 @@
 #include "server/generation_options.h"
 #include "server/ollama/routes.h"
 #include "server/openai/completion_request.h"
+#include "server/openai/response_input.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
 #include "server/route_access.h"
@@ -42,7 +43,8 @@ std::set<std::string> documented_routes() {
   std::string path;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("  /")) path = line.substr(2, line.size() - 3);
-    for (const auto& [name, method] : {std::pair("    get:", "GET"), std::pair("    post:", "POST")}) {
+    for (const auto& [name, method] :
+         {std::pair("    get:", "GET"), std::pair("    post:", "POST"), std::pair("    delete:", "DELETE")}) {
       if (line == name) routes.insert(fmt::format("{} {}", method, path));
     }
   }
@@ -123,6 +125,8 @@ TEST(OpenApiTest, HasTheLimitsOfTheCode) {
                                           prompt::SamplingParams::kMaxLogprobs)));
   EXPECT_THAT(text,
               HasSubstr(fmt::format("At most {} images in a request.  # limit: kMostImages", kMostImages)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("maxItems: {}, items: {{type: object}}}}  # limit: kMostItems",
+                                          openai::kMostItems)));
   EXPECT_THAT(text, HasSubstr(fmt::format("maxItems: {}}}  # limit: kMostPrompts", openai::kMostPrompts)));
 }
 

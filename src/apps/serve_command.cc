@@ -209,6 +209,8 @@ class ServeCommand {
         log_.record_failure("keys", error.message);
       });
     }
+    if (const auto days = runtime.settings.integer(Setting::kResponseDays).value(); days > 0)
+      context_.response_lifetime = std::chrono::days(days);
     context_.version = CARAT_VERSION;
     context_.unix_time = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
     context_.on_failure = [this](std::string_view id, std::string_view message) {

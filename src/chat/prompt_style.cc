@@ -1,5 +1,8 @@
 #include "chat/prompt_style.h"
 
+#include <variant>
+
+#include "base/check.h"
 #include "chat/dialogue_roles.h"
 #include "chat/styles.h"
 
@@ -71,6 +74,23 @@ Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const Mes
 Result<std::vector<prompt::Piece>> render_begun_answer(PromptStyle style, std::span<const Message> messages) {
   CARAT_TRY(const CheckedConversation conversation, check(messages, Role::kAssistant));
   return style == PromptStyle::kGemma ? render_gemma(conversation) : render_dialogue(conversation);
+}
+
+std::vector<std::size_t> message_ends(std::span<const prompt::Piece> pieces,
+                                      std::span<const Message> messages) {
+  const auto is_markup = [&](std::size_t i) { return std::holds_alternative<prompt::Markup>(pieces[i]); };
+  std::vector<std::size_t> ends;
+  std::size_t at = 0;
+  while (at < pieces.size() && is_markup(at)) ++at;  // what a prompt begins with
+  for (const Message& message : messages) {
+    if (message.role == Role::kSystem) continue;
+    at += 1 + (message.images.empty() ? 0 : message.images.size() + 1);
+    CARAT_CHECK(at <= pieces.size());
+    while (at < pieces.size() && is_markup(at)) ++at;
+    ends.push_back(at);
+  }
+  CARAT_CHECK(at == pieces.size());
+  return ends;
 }
 
 double default_temperature(PromptStyle style) { return style == PromptStyle::kDialogue ? 0.3 : 1.0; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +34,11 @@ Result<std::vector<prompt::Piece>> render(PromptStyle style, std::span<const pro
 // Its text is taken as it is, blanks at its end too.
 Result<std::vector<prompt::Piece>> render_begun_answer(PromptStyle style,
                                                        std::span<const prompt::Message> messages);
+
+// Where each message's pieces end in `pieces`, which render() made of `messages`: those of message i of them,
+// without a system message, are [i == 0 ? 0 : ends[i - 1], ends[i]). A system text is part of the first.
+std::vector<std::size_t> message_ends(std::span<const prompt::Piece> pieces,
+                                      std::span<const prompt::Message> messages);
 
 // The temperature where nobody chose one. Instruction-tuned models are made for 1; a base model of a few
 // hundred million parameters strays from the question at 1 and keeps to it at 0.3.

@@ -103,6 +103,8 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      1048576, "", "requests that are read and answered at a time; more are answered 503"},
     {kKeyRequests, Group::kServer, "key_requests", "--key-requests", "CARAT_KEY_REQUESTS", kInteger, "256", 1,
      1048576, "", "of these, how many of one API key that has no limit of its own; more are answered 429"},
+    {kResponseDays, Group::kServer, "response_days", "--response-days", "CARAT_RESPONSE_DAYS", kInteger, "30", 0, 36500,
+     "", "days for which responses are kept; 0: until they are deleted"},
 }};
 // clang-format on
 

@@ -54,8 +54,9 @@ enum class Setting : std::uint8_t {
   kTrustedProxy,
   kMaxRequests,
   kKeyRequests,
+  kResponseDays,
 };
-inline constexpr std::size_t kSettingCount = 45;
+inline constexpr std::size_t kSettingCount = 46;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

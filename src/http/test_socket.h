@@ -100,6 +100,17 @@ class RawClient {
     return std::exchange(buffer_, {});
   }
 
+  // Everything up to the end of `text`; what there is when the connection ends before.
+  std::string read_until(std::string_view text) {
+    std::size_t at = 0;
+    while ((at = buffer_.find(text)) == std::string::npos) {
+      if (!receive()) return std::exchange(buffer_, {});
+    }
+    std::string read = buffer_.substr(0, at + text.size());
+    buffer_.erase(0, read.size());
+    return read;
+  }
+
   // Whether the server has closed the connection, with nothing more sent.
   bool is_closed_by_server() { return buffer_.empty() && !receive(); }
 

@@ -2,7 +2,15 @@
 
 #include <algorithm>
 
+#include <boost/json/serialize.hpp>
+
 namespace carat::server {
+
+void AnswerFormat::on_error(const ApiError& error, Texts& out) {
+  const ErrorShape shape = error_shape();
+  out.emplace_back(boost::json::serialize(error_object(error, shape)),
+                   shape == ErrorShape::kAnthropic ? "error" : "");
+}
 
 void UsageTotal::add(const engine::Usage& usage, bool leads) {
   if (leads) {

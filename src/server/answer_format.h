@@ -57,8 +57,11 @@ class AnswerFormat {
   // After the results of all choices.
   virtual void finish(Texts& out) = 0;
 
-  // Of an error in place of the answer, or in the midst of a stream.
+  // Of an error in place of the answer.
   virtual ErrorShape error_shape() const = 0;
+
+  // The last of a stream that an error ends.
+  virtual void on_error(const ApiError& error, Texts& out);
 };
 
 // A request's choices together. Choices of one prompt share its reading, so that counts once.

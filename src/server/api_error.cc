@@ -41,6 +41,7 @@ constexpr auto kCatalogue = std::to_array<ApiErrorInfo>({
     {kTooManyRequests, 429, "rate_limit_error", "rate_limit_exceeded", "Too many requests; try again later.", 1},
     {kQuotaExceeded, 429, "insufficient_quota", "insufficient_quota", "This key's tokens are used up; try again later.", 3600},
     {kInternal, 500, "server_error", "internal_error", "Something went wrong here; the server's log has it under the request's id."},
+    {kNotStored, 500, "server_error", "not_stored", "The answer could not be stored."},
     {kOverloaded, 503, "server_error", "overloaded", "Too many requests are waiting; try again later.", 1},
     {kOutOfMemory, 503, "server_error", "out_of_memory", "There is no memory for this request now; try again later.", 5},
     {kModelLoading, 503, "server_error", "model_loading", "The model is being loaded; try again soon.", 2},
@@ -125,6 +126,14 @@ ApiError from_engine(const Error& error) {
   }
 }
 
+ApiError not_stored(const Error& error) {
+  if (error.kind == ErrorKind::kDiskFull)
+    return {.code = kNotStored, .message = "The answer could not be stored: the disk is full."};
+  if (error.kind == ErrorKind::kQuota)
+    return {.code = kNotStored, .message = "The answer could not be stored: it is larger than allowed."};
+  return {.code = kNotStored};
+}
+
 ApiError from_transport(unsigned status, std::string_view message, std::string_view path) {
   const auto error = [&](ApiErrorCode code) {
     return ApiError{.code = code, .message = std::string(message)};
@@ -202,6 +211,8 @@ http::Response error_response(const ApiError& error, ErrorShape shape) {
     response.headers.push_back({"retry-after-ms", fmt::format("{}", wait.count())});
     response.headers.push_back({"x-should-retry", wait <= kLongestRetry ? "true" : "false"});
   }
+  // Trying again would compute it all again, for the same disk.
+  if (error.code == ApiErrorCode::kNotStored) response.headers.push_back({"x-should-retry", "false"});
   if (entry.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"carat\""});
   response.body = boost::json::serialize(error_object(error, shape));
   return response;

@@ -42,6 +42,7 @@ enum class ApiErrorCode {
   kTooManyRequests,
   kQuotaExceeded,
   kInternal,
+  kNotStored,
   kOverloaded,
   kOutOfMemory,
   kModelLoading,
@@ -84,6 +85,9 @@ ApiError context_exceeded(const ContextNumbers& numbers);
 // The entry for an error of the engine's. Its message goes to the client only where it speaks of the
 // request's fields (kUsage); all others may hold a path.
 ApiError from_engine(const Error& error);
+
+// The entry for a store that did not take an answer.
+ApiError not_stored(const Error& error);
 
 // The entry for what the transport refuses, by status; `message` is a fixed sentence of the transport's.
 ApiError from_transport(unsigned status, std::string_view message, std::string_view path);

@@ -37,6 +37,8 @@ void ChatBuilder::add(ChatMessage message) {
   }
   ChatMessage& last = messages_.back();
   append_paragraph(last.text, message.text);
+  last.generated_ids.clear();  // they spell another text now
+  last.source.clear();
   last.images.insert(last.images.end(), std::make_move_iterator(message.images.begin()),
                      std::make_move_iterator(message.images.end()));
 }

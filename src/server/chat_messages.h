@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/token_id.h"
 #include "prompt/message.h"
 
 namespace carat::server {
@@ -23,6 +24,9 @@ struct ChatMessage {
   prompt::Role role = prompt::Role::kUser;
   std::string text = {};
   std::vector<ImageSource> images = {};  // shown before the text
+  // Of an answer that was generated here: what the model wrote (prompt::Message::generated_ids).
+  std::vector<TokenId> generated_ids = {};
+  std::string source = {};  // the id of the kept message that it is; empty: of none, or of several
 };
 
 // The messages of a request in the order that prompts need: an optional system message, then user and

@@ -42,6 +42,7 @@ ApiResult<prompt::GenerationRequest> render_chat(const ServedModel& model, const
     prompt::Message& message = request.messages.emplace_back();
     message.role = source.role;
     message.text = source.text;
+    message.generated_ids = source.generated_ids;
     for (const ImageSource& image : source.images) {
       CARAT_TRY(message.images.emplace_back(), decode(model, image, stop));
     }

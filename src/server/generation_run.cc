@@ -1,6 +1,5 @@
 #include "server/generation_run.h"
 
-#include <boost/json/serialize.hpp>
 #include <cstddef>
 #include <mutex>
 #include <optional>
@@ -47,6 +46,7 @@ class Run : public std::enable_shared_from_this<Run> {
   }
 
   void on_event(std::size_t choice, const engine::Event& event) {
+    if (parts_.kept) parts_.kept->on_event(event);
     const std::scoped_lock lock(mutex_);
     if (over_) return;
     if (std::holds_alternative<engine::Admitted>(event)) start_stream();
@@ -58,6 +58,20 @@ class Run : public std::enable_shared_from_this<Run> {
 
   void on_end(std::size_t choice, const Result<engine::GenerationResult>& result) {
     if (result) count_use(choice, result->usage);
+    if (!parts_.kept) return conclude(choice, result);
+    parts_.kept->finish(result, [self = shared_from_this(), choice, result](const Result<>& kept) {
+      // Not on the store's thread, which others wait for.
+      self->tasks().post([self, choice, result, kept] {
+        if (result && !kept) return self->fail(not_stored(kept.error()), kept.error().message);
+        self->conclude(choice, result);
+      });
+    });
+  }
+
+  TaskThread& tasks() const { return environment_.tasks; }
+
+ private:
+  void conclude(std::size_t choice, const Result<engine::GenerationResult>& result) {
     if (!result) return fail(api_error(result.error()), result.error().message);
     if (environment_.on_result) environment_.on_result(*parts_.model, *result);
     if (result->finish == engine::FinishReason::kInterrupted)
@@ -81,9 +95,6 @@ class Run : public std::enable_shared_from_this<Run> {
     }
   }
 
-  TaskThread& tasks() const { return environment_.tasks; }
-
- private:
   bool leads(std::size_t choice) const { return choice % parts_.choices_of_prompt == 0; }
   std::size_t leader_of(std::size_t choice) const { return choice - choice % parts_.choices_of_prompt; }
 
@@ -131,13 +142,13 @@ class Run : public std::enable_shared_from_this<Run> {
     tasks().post([source = stop_]() mutable { source.request_stop(); });
     const std::scoped_lock lock(mutex_);
     if (std::exchange(over_, true)) return;
-    const ErrorShape shape = parts_.format->error_shape();
     if (streams_) {
-      const bool names_events = shape == ErrorShape::kAnthropic;
-      write(AnswerText(boost::json::serialize(error_object(error, shape)), names_events ? "error" : ""));
+      AnswerFormat::Texts texts;
+      parts_.format->on_error(error, texts);
+      for (const AnswerText& text : texts) write(text);
       end_stream();
     } else {
-      parts_.responder.send(error_response(error, shape));
+      parts_.responder.send(error_response(error, parts_.format->error_shape()));
     }
   }
 
@@ -212,6 +223,7 @@ void Run::submit(std::size_t choice) {
   const auto sent =
       engine.submit(request, std::make_shared<ChoiceReceiver>(shared_from_this(), choice), stop_.get_token());
   if (sent) return;
+  if (parts_.kept) parts_.kept->discard();
   ApiError error = api_error(sent.error());
   if (error.code == ApiErrorCode::kContextLengthExceeded) {
     const auto tokens = engine.count_tokens(request);

@@ -16,6 +16,7 @@
 #include "server/answer_format.h"
 #include "server/served_model.h"
 #include "server/task_thread.h"
+#include "session/kept_answer.h"
 
 namespace carat::server {
 
@@ -51,6 +52,9 @@ struct RunRequest {
   std::unique_ptr<AnswerFormat> format;
   std::shared_ptr<const http::ServerRequest> request;
   http::Responder responder;
+  // Of a request with one choice: where its answer is kept. It ends for the client when it is kept; that it
+  // could not be is the client's to know. Null: nowhere.
+  std::shared_ptr<session::KeptAnswer> kept = nullptr;
 };
 
 // Has the engine generate all choices and sends them. The first choice of a prompt goes ahead: the others

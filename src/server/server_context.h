@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "http/router.h"
@@ -22,7 +24,10 @@ struct ServerContext {
   ServerContext(AccessOptions access_options, std::vector<std::string> aliases, const Clock& engine_clock)
       : access(std::move(access_options)), models(std::move(aliases)), health(engine_clock) {}
 
-  ~ServerContext() { runs.wait_for_none(); }
+  ~ServerContext() {
+    runs.wait_for_none();
+    if (store != nullptr) store->stop();
+  }
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
 
@@ -36,6 +41,15 @@ struct ServerContext {
   std::string version;
   std::function<std::int64_t()> unix_time;  // seconds since 1970
   std::function<void(std::string_view request_id, std::string_view message)> on_failure = {};
+
+  // How long responses are kept; none: until they are deleted.
+  std::optional<std::chrono::seconds> response_lifetime = {};
+
+  // Whose rows of the store a request sees: whoever needs no key is this machine's user.
+  store::OwnerId store_owner(const http::ServerRequest& request) const {
+    store::OwnerId owner = access.owner_of(request);
+    return owner.empty() ? store::OwnerId(store::kLocalOwner) : owner;
+  }
 
   RunEnvironment run_environment() {
     const auto on_result = [this](const ServedModel& model, const engine::GenerationResult& result) {

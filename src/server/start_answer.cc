@@ -25,7 +25,8 @@ AnswerHead AnswerStarter::head(std::string_view id_prefix) const {
 }
 
 void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
-                          std::unique_ptr<AnswerFormat> format, const http::Responder& responder) {
+                          std::unique_ptr<AnswerFormat> format, const http::Responder& responder,
+                          std::shared_ptr<session::KeptAnswer> kept) {
   std::vector<prompt::GenerationRequest> choices;
   choices.reserve(prompts.size() * options_.choices);
   for (prompt::GenerationRequest& prompt : prompts) {
@@ -45,7 +46,8 @@ void AnswerStarter::start(std::vector<prompt::GenerationRequest> prompts,
                                          .constraint_field = options_.constraint_field,
                                          .format = std::move(format),
                                          .request = request_,
-                                         .responder = responder});
+                                         .responder = responder,
+                                         .kept = std::move(kept)});
 }
 
 }  // namespace carat::server

@@ -11,6 +11,7 @@
 #include "prompt/generation_request.h"
 #include "server/generation_options.h"
 #include "server/server_context.h"
+#include "session/kept_answer.h"
 
 namespace carat::server {
 
@@ -25,9 +26,9 @@ class AnswerStarter {
 
   AnswerHead head(std::string_view id_prefix) const;
 
-  // `prompts` have their pieces and messages; the rest is filled in here.
+  // `prompts` have their pieces and messages; the rest is filled in here. `kept`: see RunRequest.
   void start(std::vector<prompt::GenerationRequest> prompts, std::unique_ptr<AnswerFormat> format,
-             const http::Responder& responder);
+             const http::Responder& responder, std::shared_ptr<session::KeptAnswer> kept = nullptr);
 
  private:
   ServerContext& context_;

@@ -1,9 +1,9 @@
 #include "session/local_turn_runner.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "prompt/generation_request.h"
+#include "session/history.h"
 
 namespace carat::session {
 
@@ -20,10 +20,7 @@ Result<engine::GenerationResult> LocalTurnRunner::answer(std::span<const prompt:
 }
 
 bool LocalTurnRunner::ids_spell_text(const prompt::Message& message) const {
-  const tokenizer::Tokenizer& tokenizer = *model_.tokenizer;
-  const auto usable = [&](TokenId id) { return tokenizer.contains(id) && !tokenizer.is_control(id); };
-  return std::ranges::all_of(message.generated_ids, usable) &&
-         tokenizer.decode(message.generated_ids, /*show_control=*/false) == message.text;
+  return ids_spell(*model_.tokenizer, message.generated_ids, message.text);
 }
 
 }  // namespace carat::session

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -18,6 +19,9 @@ namespace carat::store {
 
 // Who a row belongs to: 1 to 128 bytes, no control characters. Somebody else's row is never found.
 using OwnerId = std::string;
+
+// Who uses the terminal, or a server without keys.
+inline constexpr std::string_view kLocalOwner = "local";
 
 enum class Role { kSystem, kUser, kAssistant, kTool };
 enum class Status {
@@ -54,8 +58,10 @@ struct AnswerRecord {
   std::optional<Sha256Digest> prompt_hash = {};         // of the rendered prompt
   std::vector<TokenId> token_ids = {};                  // as generated
   std::optional<std::int64_t> prompt_tokens = {};
+  std::optional<std::int64_t> cached_tokens = {};  // of the prompt's, found in the KV cache
   std::optional<std::int64_t> answer_tokens = {};
   std::string finish_reason = {};  // "stop", "length", ...; empty: none yet
+  std::string plan = {};           // JSON: what the model was sent (chat/context_plan.h); empty: not known
 };
 
 // A node of a conversation's tree.

@@ -64,6 +64,8 @@ Result<Message> read_message(const Database& database, const Query& row) {
   answer.finish_reason = reader.text();
   message.created = reader.time();
   message.finished = reader.maybe(&RowReader::time);
+  answer.cached_tokens = reader.maybe(&RowReader::integer);
+  answer.plan = reader.text();
   CARAT_TRY_VOID(reader.check());
   return message;
 }
@@ -87,11 +89,13 @@ AnswerColumns::AnswerColumns(const AnswerRecord& answer)
     : model_hash(answer.model_hash),
       prompt_hash(answer.prompt_hash),
       prompt_tokens(answer.prompt_tokens),
+      cached_tokens(answer.cached_tokens),
       answer_tokens(answer.answer_tokens) {
   if (answer.sampling) sampling = sampling_to_json(*answer.sampling);
   if (answer.seed) seed = std::bit_cast<std::int64_t>(*answer.seed);
   if (!answer.token_ids.empty()) token_ids = pack(answer.token_ids);
   if (!answer.finish_reason.empty()) finish_reason = answer.finish_reason;
+  if (!answer.plan.empty()) plan = answer.plan;
 }
 
 }  // namespace carat::store

@@ -15,7 +15,7 @@ namespace carat::store {
 inline constexpr std::string_view kMessageColumns =
     "m.id, m.conversation_id, m.parent_id, m.depth, m.role, m.status, m.parts, m.model_hash, m.sampling, "
     "m.seed, m.token_ids, m.prompt_hash, m.prompt_tokens, m.answer_tokens, m.finish_reason, m.created_us, "
-    "m.finished_us";
+    "m.finished_us, m.cached_tokens, m.plan";
 Result<Message> read_message(const Database& database, const Query& row);
 
 inline constexpr std::string_view kConversationColumns =
@@ -32,8 +32,10 @@ struct AnswerColumns {
   std::optional<std::vector<std::byte>> token_ids;
   std::optional<Sha256Digest> prompt_hash;
   std::optional<std::int64_t> prompt_tokens;
+  std::optional<std::int64_t> cached_tokens;
   std::optional<std::int64_t> answer_tokens;
   std::optional<std::string> finish_reason;
+  std::optional<std::string> plan;
 };
 
 }  // namespace carat::store

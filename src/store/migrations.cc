@@ -144,7 +144,12 @@ CREATE TABLE key_usage (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kConversations, kResponses, kKeys};
+constexpr std::string_view kPlans = R"sql(
+ALTER TABLE messages ADD COLUMN cached_tokens INTEGER;
+ALTER TABLE messages ADD COLUMN plan TEXT;  -- JSON
+)sql";
+
+constexpr std::array kMigrations = {kConversations, kResponses, kKeys, kPlans};
 
 Result<> apply(Database& database, std::string_view step, std::size_t version) {
   CARAT_TRY(Transaction transaction, Transaction::begin(database));

@@ -121,13 +121,14 @@ Result<> SqliteConversations::insert_message(const OwnerId& owner, const Message
   CARAT_TRY_VOID(db_.change(
       "INSERT INTO messages (owner_id, id, conversation_id, parent_id, depth, role, status, parts, "
       "model_hash, sampling, seed, token_ids, prompt_hash, prompt_tokens, answer_tokens, finish_reason, "
-      "created_us, writer, finished_us) "
+      "created_us, writer, finished_us, cached_tokens, plan) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
-      "CASE WHEN ?18 THEN NULL ELSE ?19 END, CASE WHEN ?18 THEN ?17 ELSE NULL END)",
+      "CASE WHEN ?18 THEN NULL ELSE ?19 END, CASE WHEN ?18 THEN ?17 ELSE NULL END, ?20, ?21)",
       owner, message.id, message.conversation, message.parent, message.depth, name_of(message.role),
       name_of(message.status), parts, answer.model_hash, answer.sampling, answer.seed, answer.token_ids,
       answer.prompt_hash, answer.prompt_tokens, answer.answer_tokens, answer.finish_reason, message.created,
-      std::int64_t{is_finished(message.status)}, context_.writers.writer()));
+      std::int64_t{is_finished(message.status)}, context_.writers.writer(), answer.cached_tokens,
+      answer.plan));
   return link_blobs(owner, message.id, message.parts);
 }
 
@@ -191,12 +192,13 @@ Result<> SqliteConversations::update(const OwnerId& owner, const Uuid& id, const
       "model_hash = coalesce(?5, model_hash), sampling = coalesce(?6, sampling), seed = coalesce(?7, seed), "
       "token_ids = coalesce(?8, token_ids), prompt_hash = coalesce(?9, prompt_hash), "
       "prompt_tokens = coalesce(?10, prompt_tokens), answer_tokens = coalesce(?11, answer_tokens), "
-      "finish_reason = coalesce(?12, finish_reason), "
+      "finish_reason = coalesce(?12, finish_reason), cached_tokens = coalesce(?16, cached_tokens), "
+      "plan = coalesce(?17, plan), "
       "writer = CASE WHEN ?13 THEN NULL ELSE ?14 END, finished_us = CASE WHEN ?13 THEN ?15 ELSE NULL END "
       "WHERE owner_id = ?1 AND id = ?2",
       owner, id, name_of(update.status), parts, answer.model_hash, answer.sampling, answer.seed,
       answer.token_ids, answer.prompt_hash, answer.prompt_tokens, answer.answer_tokens, answer.finish_reason,
-      std::int64_t{finished}, context_.writers.writer(), now));
+      std::int64_t{finished}, context_.writers.writer(), now, answer.cached_tokens, answer.plan));
   CARAT_TRY_VOID(link_blobs(owner, id, update.parts));
   if (finished) {
     CARAT_TRY_VOID(db_.change("UPDATE conversations SET updated_us = ?3 WHERE owner_id = ?1 AND id = ?2",

@@ -106,8 +106,10 @@ TEST_P(StoreContractTest, AnAnswerKeepsEverythingThatIsKnownAboutIt) {
   clock_.time += seconds(3);
   const AnswerRecord end{.token_ids = {0, 262'143, 2'147'483'647},
                          .prompt_tokens = 12,
+                         .cached_tokens = 5,
                          .answer_tokens = 3,
-                         .finish_reason = "stop"};
+                         .finish_reason = "stop",
+                         .plan = R"({"version":1})"};
   const std::vector<Part> parts = {TextPart{"Because."}, ToolCallPart{"c", "f", "{}"}};
   must(conversations().update(kAlice, id, {Status::kDone, parts, end}));
   const Message done = must(conversations().message(kAlice, id));
@@ -123,7 +125,9 @@ TEST_P(StoreContractTest, AnAnswerKeepsEverythingThatIsKnownAboutIt) {
   EXPECT_EQ(done.answer.token_ids, end.token_ids);
   EXPECT_EQ(done.answer.prompt_tokens, 12);
   EXPECT_EQ(done.answer.answer_tokens, 3);
+  EXPECT_EQ(done.answer.cached_tokens, 5);
   EXPECT_EQ(done.answer.finish_reason, "stop");
+  EXPECT_EQ(done.answer.plan, R"({"version":1})");
   EXPECT_EQ(must(conversations().conversation(kAlice, made.conversation.id)).updated, clock_.time);
 }
 

@@ -89,6 +89,34 @@ class OpenAiClientTest(ServedModelTest):
             self.assertIsNone(choice.logprobs.token_logprobs[0])
             self.assertEqual(len(choice.logprobs.tokens), len(choice.logprobs.text_offset))
 
+    def test_responses(self):
+        options = {"model": "tiny-it", "max_output_tokens": 6, "extra_body": {"seed": 1}}
+        first = self.client.responses.create(input="hello", instructions="be brief", metadata={"a": "b"}, **options)
+        self.assertEqual(first.status, "incomplete")
+        self.assertEqual(first.incomplete_details.reason, "max_output_tokens")
+        self.assertEqual(first.usage.output_tokens, 6)
+        self.assertEqual(self.client.responses.retrieve(first.id), first)
+
+        events = list(self.client.responses.create(input="hello", instructions="be brief", stream=True, **options))
+        self.assertEqual([event.sequence_number for event in events], list(range(len(events))))
+        self.assertEqual((events[0].type, events[-1].type), ("response.created", "response.incomplete"))
+        text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        self.assertEqual((text, events[-1].response.output_text), (first.output_text, first.output_text))
+
+        # The next turn finds this one's question and answer in the KV cache, but for the answer's last token.
+        start = self.client.responses.create(input="hello", **options)
+        second = self.client.responses.create(input=[{"role": "user", "content": "more"}], previous_response_id=start.id,
+                                              **options)
+        self.assertGreaterEqual(second.usage.input_tokens_details.cached_tokens + 1,
+                                start.usage.input_tokens + start.usage.output_tokens)
+        self.client.responses.delete(start.id)
+        with self.assertRaises(openai.NotFoundError):
+            self.client.responses.retrieve(start.id)
+        self.client.responses.create(input="and more", previous_response_id=second.id, **options)
+        unkept = self.client.responses.create(input="hello", store=False, **options)
+        with self.assertRaises(openai.NotFoundError):
+            self.client.responses.create(input="more", previous_response_id=unkept.id, **options)
+
     def test_errors(self):
         with self.assertRaises(openai.NotFoundError) as missing:
             self.chat(model="other")

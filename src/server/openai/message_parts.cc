@@ -11,24 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-// "data:image/png;base64,iVBORw0..."
-void read_data_url(FieldReader& read, std::string_view name, std::string_view url, ImageSource& image) {
-  constexpr std::string_view kMark = ";base64,";
-  if (!url.starts_with("data:"))
-    return read.refuse(ApiErrorCode::kImageUrlNotAllowed, name, "must be a data: URL");
-  const std::size_t mark = url.substr(0, 256).find(kMark);
-  if (mark == std::string_view::npos)
-    return read.refuse(ApiErrorCode::kInvalidImage, name, "must be a data: URL in Base64");
-  auto file = decode_base64(url.substr(mark + kMark.size()));
-  if (!file || file->empty()) return read.refuse(ApiErrorCode::kInvalidImage, name, "is not valid Base64");
-  image.file = std::move(*file);
-}
-
-ImageSource::Detail parse_detail(std::string_view name) {
-  if (name == "high") return ImageSource::Detail::kHigh;
-  return name == "low" ? ImageSource::Detail::kLow : ImageSource::Detail::kAuto;
-}
-
 // "image_url" is an object with the address, or the address itself.
 void read_image(FieldReader& part, std::vector<ImageSource>& images) {
   ImageSource image;
@@ -62,6 +44,24 @@ void read_part(FieldReader& part, bool allows_images, std::string& text, std::ve
 }
 
 }  // namespace
+
+// "data:image/png;base64,iVBORw0..."
+void read_data_url(FieldReader& read, std::string_view name, std::string_view url, ImageSource& image) {
+  constexpr std::string_view kMark = ";base64,";
+  if (!url.starts_with("data:"))
+    return read.refuse(ApiErrorCode::kImageUrlNotAllowed, name, "must be a data: URL");
+  const std::size_t mark = url.substr(0, 256).find(kMark);
+  if (mark == std::string_view::npos)
+    return read.refuse(ApiErrorCode::kInvalidImage, name, "must be a data: URL in Base64");
+  auto file = decode_base64(url.substr(mark + kMark.size()));
+  if (!file || file->empty()) return read.refuse(ApiErrorCode::kInvalidImage, name, "is not valid Base64");
+  image.file = std::move(*file);
+}
+
+ImageSource::Detail parse_detail(std::string_view name) {
+  if (name == "high") return ImageSource::Detail::kHigh;
+  return name == "low" ? ImageSource::Detail::kLow : ImageSource::Detail::kAuto;
+}
 
 void read_content(FieldReader& read, bool allows_images, std::string& text,
                   std::vector<ImageSource>& images) {

@@ -6,6 +6,7 @@ void add_routes(http::Router& router, ServerContext& context) {
   add_chat_routes(router, context);
   add_completion_routes(router, context);
   add_model_routes(router, context);
+  add_response_routes(router, context);
   add_token_routes(router, context);
 }
 
