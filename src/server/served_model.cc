@@ -24,6 +24,9 @@ std::shared_ptr<const ServedModel> ModelDirectory::model() const {
 ApiResult<NamedModel> ModelDirectory::find(std::string_view name) const {
   std::shared_ptr<const ServedModel> model = this->model();
   if (model == nullptr) return std::unexpected(ApiError{.code = ApiErrorCode::kModelLoading});
+  constexpr std::string_view kLatest = ":latest";
+  if (name.ends_with(kLatest) && name.size() > kLatest.size() && name != model->id)
+    name.remove_suffix(kLatest.size());
   if (std::ranges::find(aliases_, name) != aliases_.end() && name != kEveryName)
     return NamedModel{std::move(model), std::string(name)};
   const bool any = std::ranges::find(aliases_, kEveryName) != aliases_.end();

@@ -48,6 +48,11 @@ struct ServedModel {
   bool pan_and_scan = false;                      // for pictures whose "detail" is "auto"
 };
 
+// What a request wants of the models.
+struct ModelWish {
+  std::string name;  // empty: the default model
+};
+
 // A model, and the name that answers call it by.
 struct NamedModel {
   std::shared_ptr<const ServedModel> model;
@@ -63,7 +68,8 @@ class ModelDirectory {
   // From here on requests are answered.
   void set(std::shared_ptr<const ServedModel> model);
 
-  // The model of that name; an empty one is the only model's. kModelNotFound, or kModelLoading before set().
+  // The model of that name, with or without ":latest"; an empty one is the only model's. kModelNotFound, or
+  // kModelLoading before set().
   ApiResult<NamedModel> find(std::string_view name) const;
 
   std::shared_ptr<const ServedModel> model() const;  // null before set()

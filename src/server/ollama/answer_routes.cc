@@ -8,6 +8,7 @@
 #include "server/ollama/routes.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 
 namespace carat::server::ollama {
 namespace {
@@ -26,10 +27,8 @@ ApiResult<prompt::GenerationRequest> to_generation(const ServedModel& model, Req
   return render_chat(model, request.turns, stop);
 }
 
-ApiResult<> answer(ServerContext& context, AnswerKind kind, const HttpRequest& http_request,
-                   const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*http_request));
-  CARAT_TRY(NamedModel named, find_named(context.models, body));
+ApiResult<> answer(ServerContext& context, AnswerKind kind, NamedModel named, const boost::json::object& body,
+                   const HttpRequest& http_request, const http::Responder& responder) {
   const ServedModel& model = *named.model;
   CARAT_TRY(Request request, kind == AnswerKind::kChat ? parse_chat(body, model.sampling)
                                                        : parse_generate(body, model.sampling));
@@ -53,10 +52,11 @@ ApiResult<> answer(ServerContext& context, AnswerKind kind, const HttpRequest& h
 
 void add_answer_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view pattern, AnswerKind kind) {
-    add_route(router, "POST", pattern,
-              [&context, kind](const HttpRequest& request, const http::Responder& responder) {
-                return answer(context, kind, request, responder);
-              },
+    const auto handle = [kind](ServerContext& it, NamedModel named, const boost::json::object& body,
+                               const HttpRequest& request, const http::Responder& responder) {
+      return answer(it, kind, std::move(named), body, request, responder);
+    };
+    add_route(router, "POST", pattern, with_model(context, handle, read_wish),
               {.most_body_bytes = kMostPromptBytes});
   };
   add("/api/chat", AnswerKind::kChat);

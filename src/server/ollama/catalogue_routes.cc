@@ -7,6 +7,7 @@
 #include "server/ollama/answer.h"
 #include "server/ollama/routes.h"
 #include "server/route_helpers.h"
+#include "server/with_model.h"
 
 namespace carat::server::ollama {
 namespace {
@@ -59,9 +60,8 @@ http::Response list(const ServerContext& context, bool running) {
   return json_response({{"models", std::move(models)}});
 }
 
-ApiResult<> show(ServerContext& context, const HttpRequest& request, const http::Responder& responder) {
-  CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(const NamedModel named, find_named(context.models, body));
+ApiResult<> show(ServerContext&, const NamedModel& named, const json::object&, const HttpRequest&,
+                 const http::Responder& responder) {
   const ServedModel& model = *named.model;
   const engine::Capabilities engine = model.engine->capabilities();
   json::array capabilities = {"completion"};
@@ -100,10 +100,7 @@ void add_catalogue_routes(http::Router& router, ServerContext& context) {
   add("/api/version", [](const ServerContext& it) { return json_response({{"version", it.version}}); });
   add("/api/tags", [](const ServerContext& it) { return list(it, false); });
   add("/api/ps", [](const ServerContext& it) { return list(it, true); });
-  add_route(router, "POST", "/api/show",
-            [&context](const HttpRequest& request, const http::Responder& responder) {
-              return show(context, request, responder);
-            });
+  add_route(router, "POST", "/api/show", with_model(context, show, read_wish));
 }
 
 }  // namespace carat::server::ollama

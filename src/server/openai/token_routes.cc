@@ -11,6 +11,7 @@
 #include "server/openai/routes.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::server::openai {
@@ -26,8 +27,7 @@ struct TokenizerOfModel {
   std::shared_ptr<const Tokenizer> tokenizer;  // never null
 };
 
-ApiResult<TokenizerOfModel> find_tokenizer(const ServerContext& context, const json::object& body) {
-  CARAT_TRY(NamedModel named, find_model(context.models, body));
+ApiResult<TokenizerOfModel> tokenizer_of(NamedModel named) {
   auto tokenizer = named.model->engine->tokenizer();
   if (tokenizer == nullptr) return std::unexpected(ApiError{.code = ApiErrorCode::kUnsupportedFeature});
   return TokenizerOfModel{std::move(named), std::move(tokenizer)};
@@ -80,9 +80,9 @@ json::array with_pieces(const std::vector<TokenId>& ids, const Tokenizer& tokeni
   return list;
 }
 
-ApiResult<> tokenize(const ServerContext& context, const Request& request, const http::Responder& responder) {
-  CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(const TokenizerOfModel found, find_tokenizer(context, body));
+ApiResult<> tokenize(ServerContext&, NamedModel named, const json::object& body, const Request& request,
+                     const http::Responder& responder) {
+  CARAT_TRY(const TokenizerOfModel found, tokenizer_of(std::move(named)));
   FieldReader read(body);
   const bool wants_pieces = read.flag("with_pieces").value_or(false);
   CARAT_TRY(const std::vector<TokenId> ids, read.find("messages") != nullptr
@@ -95,10 +95,9 @@ ApiResult<> tokenize(const ServerContext& context, const Request& request, const
   return {};
 }
 
-ApiResult<> detokenize(const ServerContext& context, const Request& request,
+ApiResult<> detokenize(ServerContext&, NamedModel named, const json::object& body, const Request&,
                        const http::Responder& responder) {
-  CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(const TokenizerOfModel found, find_tokenizer(context, body));
+  CARAT_TRY(const TokenizerOfModel found, tokenizer_of(std::move(named)));
   FieldReader read(body);
   const json::array* list = read.array("tokens");
   if (list == nullptr) read.refuse(ApiErrorCode::kMissingParameter, "tokens", "is missing");
@@ -114,8 +113,9 @@ ApiResult<> detokenize(const ServerContext& context, const Request& request,
   return {};
 }
 
-ApiResult<> tokenizer_info(const ServerContext& context, const Request&, const http::Responder& responder) {
-  CARAT_TRY(const TokenizerOfModel found, find_tokenizer(context, {}));
+ApiResult<> tokenizer_info(ServerContext&, NamedModel named, const json::object&, const Request&,
+                           const http::Responder& responder) {
+  CARAT_TRY(const TokenizerOfModel found, tokenizer_of(std::move(named)));
   const Tokenizer& tokenizer = *found.tokenizer;
   json::object body = {{"tokenizer_class", "GemmaTokenizer"},
                        {"vocab_size", tokenizer.size()},
@@ -134,11 +134,7 @@ ApiResult<> tokenizer_info(const ServerContext& context, const Request&, const h
 
 void add_token_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view method, std::string_view pattern, auto handle) {
-    add_both(router, method, pattern,
-             [&context, handle](const Request& request, const http::Responder& responder) {
-               return handle(context, request, responder);
-             },
-             {.most_body_bytes = kMostPromptBytes});
+    add_both(router, method, pattern, with_model(context, handle), {.most_body_bytes = kMostPromptBytes});
   };
   add("POST", "/tokenize", tokenize);
   add("POST", "/detokenize", detokenize);
