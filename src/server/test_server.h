@@ -30,7 +30,7 @@ class ServerTest : public testing::Test {
   // `choose`: what happens with each request.
   void serve(engine::ScriptedEngine::Choose choose, AccessOptions access = {}, bool has_model = true) {
     engine_ = std::make_shared<engine::ScriptedEngine>(std::move(choose), engine::ScriptedEngine::Options());
-    context_ = std::make_unique<ServerContext>(std::move(access), std::vector<std::string>{"gpt-4o"},
+    context_ = std::make_unique<ServerContext>(std::move(access), RegistryOptions{.aliases = {"gpt-4o"}},
                                                engine_->clock());
     context_->version = "1.2.3";
     context_->unix_time = [] { return std::int64_t{1'700'000'000}; };

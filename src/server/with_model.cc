@@ -10,6 +10,13 @@
 #include "server/json_fields.h"
 
 namespace carat::server {
+namespace {
+
+void send_error(const http::Responder& responder, const ApiError& error, ErrorShape shape) {
+  responder.send(error_response(error, shape));
+}
+
+}  // namespace
 
 ApiResult<ModelWish> wish_by_model(const boost::json::object& body) {
   FieldReader read(body);
@@ -29,13 +36,18 @@ ApiHandler with_model(ServerContext& context, ModelHandler handler, ReadWish wis
   return [&context, handler = std::move(handler), wish = std::move(wish)](
              const std::shared_ptr<const http::ServerRequest>& request,
              const http::Responder& responder) -> ApiResult<> {
-    boost::json::object body;
-    if (request->method == "POST") CARAT_TRY(body, parse_body(*request));
+    CARAT_TRY(boost::json::object body,
+              request->method == "POST" ? parse_body(*request) : ApiResult<boost::json::object>());
     CARAT_TRY(const ModelWish wanted, wish(body));
-    auto named = context.models.find(wanted.name);
-    if (!named)
-      return std::unexpected(told_as(shape_of(request->path), std::move(named.error()), wanted.name));
-    return handler(context, std::move(*named), body, request, responder);
+    const auto go_on = [&context, handler, body = std::move(body), request, responder,
+                        name = wanted.name](ApiResult<NamedModel> named) {
+      const ErrorShape shape = shape_of(request->path);
+      if (!named) return send_error(responder, told_as(shape, std::move(named.error()), name), shape);
+      const ApiResult<> done = handler(context, std::move(*named), body, request, responder);
+      if (!done) send_error(responder, done.error(), shape);
+    };
+    context.models.acquire(wanted, request->stop, go_on);
+    return {};
   };
 }
 
