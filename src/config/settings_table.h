@@ -51,8 +51,12 @@ enum class Setting : std::uint8_t {
   kTlsKey,
   kLogJson,
   kStore,
+  kModels,
+  kPin,
+  kModelMemory,
+  kKeepAlive,
 };
-inline constexpr std::size_t kSettingCount = 42;
+inline constexpr std::size_t kSettingCount = 46;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

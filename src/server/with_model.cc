@@ -32,6 +32,20 @@ ApiError told_as(ErrorShape shape, ApiError error, std::string_view name) {
   return error;
 }
 
+void call_with_model(ServerContext& context, const ModelWish& wish, boost::json::object body,
+                     const std::shared_ptr<const http::ServerRequest>& request,
+                     const http::Responder& responder, ModelHandler handler) {
+  context.models.acquire(
+      wish, request->stop,
+      [&context, handler = std::move(handler), body = std::move(body), request, responder,
+       name = wish.name](ApiResult<NamedModel> named) {
+        const ErrorShape shape = shape_of(request->path);
+        if (!named) return send_error(responder, told_as(shape, std::move(named.error()), name), shape);
+        const ApiResult<> done = handler(context, std::move(*named), body, request, responder);
+        if (!done) send_error(responder, done.error(), shape);
+      });
+}
+
 ApiHandler with_model(ServerContext& context, ModelHandler handler, ReadWish wish) {
   return [&context, handler = std::move(handler), wish = std::move(wish)](
              const std::shared_ptr<const http::ServerRequest>& request,
@@ -39,14 +53,7 @@ ApiHandler with_model(ServerContext& context, ModelHandler handler, ReadWish wis
     CARAT_TRY(boost::json::object body,
               request->method == "POST" ? parse_body(*request) : ApiResult<boost::json::object>());
     CARAT_TRY(const ModelWish wanted, wish(body));
-    const auto go_on = [&context, handler, body = std::move(body), request, responder,
-                        name = wanted.name](ApiResult<NamedModel> named) {
-      const ErrorShape shape = shape_of(request->path);
-      if (!named) return send_error(responder, told_as(shape, std::move(named.error()), name), shape);
-      const ApiResult<> done = handler(context, std::move(*named), body, request, responder);
-      if (!done) send_error(responder, done.error(), shape);
-    };
-    context.models.acquire(wanted, request->stop, go_on);
+    call_with_model(context, wanted, std::move(body), request, responder, handler);
     return {};
   };
 }

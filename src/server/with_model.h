@@ -29,8 +29,13 @@ ApiResult<ModelWish> wish_by_model(const boost::json::object& body);
 // `error` of finding the model of that name, in the words that clients of the API look for.
 ApiError told_as(ErrorShape shape, ApiError error, std::string_view name);
 
-// A handler that reads the body, has the model that `wish` makes of it loaded, and goes on with `handler`: at
-// once where the model is there, later and on another thread where it is not. Nothing waits meanwhile.
+// Has the model loaded that is wished for, and calls `handler`: at once where the model is there, later and
+// on another thread where it is not. Nothing waits meanwhile.
+void call_with_model(ServerContext& context, const ModelWish& wish, boost::json::object body,
+                     const std::shared_ptr<const http::ServerRequest>& request,
+                     const http::Responder& responder, ModelHandler handler);
+
+// A handler that reads the body, and does that with what `wish` makes of it.
 ApiHandler with_model(ServerContext& context, ModelHandler handler, ReadWish wish = wish_by_model);
 
 }  // namespace carat::server
