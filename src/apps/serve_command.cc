@@ -141,8 +141,8 @@ class ServeCommand {
                std::shared_ptr<const server::KeyRing> keys, std::unique_ptr<store::Store> store,
                ServeModels models)
       : runtime_(runtime),
-        models_(std::move(models)),
         adapters_(std::move(adapters)),
+        models_(std::move(models)),
         log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
         context_({.keys = std::move(keys),
                   .allowed_hosts = runtime.settings.list(Setting::kAllowHost),

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "server/ollama/routes.h"
-#include "server/openai/routes.h"
 #include "server/test_model_source.h"
 #include "server/test_server.h"
 
@@ -27,10 +26,7 @@ using testing::IsEmpty;
 // A server that loads "a" and "b" when they are asked for; there is room for one of them.
 class OllamaModelsTest : public ServerTest {
  protected:
-  void add_api(http::Router& router, ServerContext& context) override {
-    add_routes(router, context);
-    openai::add_routes(router, context);
-  }
+  void add_api(http::Router& router, ServerContext& context) override { add_routes(router, context); }
 
   void SetUp() override {
     source_->add("a", 60);
@@ -61,15 +57,6 @@ TEST_F(OllamaModelsTest, ListsWhatCanBeLoadedAndWhatIs) {
   EXPECT_EQ(ask("GET", "/health").status, 200U);
   EXPECT_EQ(post("/api/generate", R"({"model": "b"})").at("done_reason"), "load");
   EXPECT_THAT(running(), ElementsAre("b", "gpt"));
-  const json::value models = json_of(ask("GET", "/v1/models"));
-  EXPECT_EQ(models.at_pointer("/data/0/id"), "b");
-  EXPECT_EQ(models.at_pointer("/data/0/status/value"), "loaded");
-  EXPECT_EQ(models.at_pointer("/data/0/max_model_len"), 4096);
-  EXPECT_EQ(models.at_pointer("/data/2/id"), "a");
-  EXPECT_EQ(models.at_pointer("/data/2/status/value"), "unloaded");
-  EXPECT_EQ(models.at_pointer("/data/2/max_model_len"), 2048);
-  EXPECT_EQ(json_of(ask("GET", "/v1/models/a")).at("max_model_len"), 2048);
-  EXPECT_EQ(ask("GET", "/v1/models/c").status, 404U);
 }
 
 TEST_F(OllamaModelsTest, ShowsWithoutLoading) {
@@ -82,13 +69,10 @@ TEST_F(OllamaModelsTest, ShowsWithoutLoading) {
 TEST_F(OllamaModelsTest, AnswersWithTheModelThatIsAskedFor) {
   const std::string chat = R"(, "stream": false, "messages": [{"role": "user", "content": "hi"}]})";
   EXPECT_EQ(post("/api/chat", R"({"model": "a")" + chat).at("model"), "a");
-  EXPECT_EQ(post("/v1/chat/completions", R"({"model": "gpt")" + chat).at("model"), "gpt");
+  EXPECT_EQ(post("/api/chat", R"({"model": "gpt")" + chat).at("model"), "gpt");
   EXPECT_THAT(source_->loads(), ElementsAre("a", "b"));
   EXPECT_EQ(source_->most_alive(), 1);
-  EXPECT_EQ(ask("POST", "/v1/chat/completions", R"({"model": "c")" + chat).status, 404U);
-  const RawAnswer unnamed = ask("POST", "/v1/chat/completions", "{" + chat.substr(2));
-  EXPECT_EQ(unnamed.status, 400U);
-  EXPECT_EQ(json_of(unnamed).at_pointer("/error/param"), "model");
+  EXPECT_EQ(ask("POST", "/api/chat", R"({"model": "c")" + chat).status, 404U);
 }
 
 TEST_F(OllamaModelsTest, KeepAliveLoadsAndUnloads) {
