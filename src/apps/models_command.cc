@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "apps/commands.h"
+#include "apps/listed_models.h"
 #include "apps/model_plan.h"
-#include "apps/open_model.h"
 #include "base/size_text.h"
 #include "base/utf8.h"
 #include "hub/model_caches.h"
@@ -42,15 +42,6 @@ struct Listing {
   bool fits(const ListedModel& model) const { return !memory || model.needs <= *memory; }
 };
 
-std::vector<hub::CachedModel> all_places(const Runtime& runtime) {
-  std::vector<hub::CachedModel> places;
-  for (const hub::StoredModel& model : model_store(runtime).list()) {
-    places.push_back({model.name, hub::ModelOrigin::kStore, model.path});
-  }
-  for (hub::CachedModel& model : hub::cached_models(cache_folders())) places.push_back(std::move(model));
-  return places;
-}
-
 // A context longer than the model's is cut here; who opens the model is told.
 planner::PlanRequest listing_request(const Runtime& runtime, const model::GemmaConfig& config) {
   planner::PlanRequest request = plan_request(runtime, config);
@@ -60,7 +51,7 @@ planner::PlanRequest listing_request(const Runtime& runtime, const model::GemmaC
 
 Result<Listing> list_models(const Runtime& runtime) {
   Listing listing{.models = {}, .foreign = {}, .memory = memory_here()};
-  for (hub::CachedModel& place : all_places(runtime)) {
+  for (hub::CachedModel& place : listed_models(runtime)) {
     if (runtime.interrupts.token().stop_requested()) return fail(ErrorKind::kInterrupted, "interrupted");
     std::uint64_t needs = 0;
     const auto summary = hub::summarize_model(place.path, [&](const model::Checkpoint& checkpoint) {

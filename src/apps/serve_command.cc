@@ -16,26 +16,19 @@
 #include <utility>
 
 #include "apps/commands.h"
-#include "apps/load_image.h"
 #include "apps/lora_option.h"
-#include "apps/model_facts.h"
-#include "apps/model_fingerprint.h"
-#include "apps/open_model.h"
 #include "apps/open_store.h"
+#include "apps/serve_models.h"
 #include "base/text_file.h"
 #include "http/server.h"
 #include "http/systemd.h"
-#include "hub/file_names.h"
-#include "images/decoder.h"
 #include "server/access_log.h"
 #include "server/anthropic/routes.h"
 #include "server/key_sync.h"
 #include "server/ollama/routes.h"
 #include "server/openai/routes.h"
 #include "server/operation_routes.h"
-#include "server/picture_budget.h"
 #include "server/server_context.h"
-#include "terminal/sampling_settings.h"
 
 namespace carat::apps {
 namespace {
@@ -44,7 +37,6 @@ using config::Setting;
 using config::SettingGroup;
 
 constexpr std::chrono::seconds kTick(1);
-constexpr std::size_t kMostPictureBytes = std::size_t{2} << 30;  // of all requests at a time
 constexpr std::size_t kMostKeyFileBytes = std::size_t{1} << 20;
 
 std::optional<std::string> variable(const char* name) {
@@ -142,50 +134,6 @@ std::string url_of(const http::ServerOptions& options, std::uint16_t port) {
                      is_v6 ? "]" : "", port);
 }
 
-// The file's or folder's name without what only tells its format.
-std::string model_id(const std::filesystem::path& path) {
-  const bool is_file = path.extension() == ".gguf" || path.extension() == ".safetensors";
-  const std::string name = (is_file ? path.stem() : path.filename()).string();
-  const auto shard = hub::shard_of(name);
-  return shard ? std::string(shard->name) : name;
-}
-
-server::ImageDecoder served_image_decoder(const Runtime& runtime) {
-  return [decoder = image_decoder(runtime.settings)](
-             std::span<const std::byte> file,
-             const std::stop_token& stop) -> Result<std::shared_ptr<const prompt::Picture>> {
-    CARAT_TRY(images::DecodedImage decoded, decoder.decode("the image", file, stop));
-    return prompt::make_picture(std::move(decoded.image));
-  };
-}
-
-// Everything that changes the numbers of an answer, besides the model's own files.
-std::string numeric_options(const Runtime& runtime) {
-  const config::Settings& settings = runtime.settings;
-  return fmt::format("{} {} {} {} {}", CARAT_VERSION, settings.text(Setting::kKvType),
-                     settings.is_on(Setting::kExactActivations), settings.text(Setting::kVisionPrecision),
-                     settings.text(Setting::kMmproj));
-}
-
-Result<std::shared_ptr<server::ServedModel>> serve_model(const Runtime& runtime, engine::LoadedModel& model,
-                                                         std::size_t conversations) {
-  auto served = std::make_shared<server::ServedModel>();
-  CARAT_TRY(served->engine, make_engine(runtime, model, conversations));
-  CARAT_TRY(const std::filesystem::path path, find_model(runtime));
-  served->id = model_id(path);
-  served->style = prompt_style(runtime, model);
-  served->sampling = terminal::sampling_params(settings_for(runtime, served->style));
-  CARAT_TRY(const std::string fingerprint, model_fingerprint(path, numeric_options(runtime)));
-  served->fingerprint = fingerprint;
-  served->created = std::time(nullptr);
-  CARAT_TRY(served->facts, model_facts(path));
-  served->adapters = model.default_adapters;
-  if (model.vision)
-    served->decode_image = server::with_picture_budget(served_image_decoder(runtime), kMostPictureBytes);
-  served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
-  return served;
-}
-
 Result<http::Server> listen(http::ServerOptions options) {
   auto server = http::Server::listen(std::move(options));
   if (!server && server.error().kind == ErrorKind::kNetwork)
@@ -197,11 +145,15 @@ Result<http::Server> listen(http::ServerOptions options) {
 class ServeCommand {
  public:
   ServeCommand(Runtime& runtime, std::vector<std::string> adapters, server::AccessOptions access,
-               std::unique_ptr<store::Store> store)
+               std::unique_ptr<store::Store> store, ServeModels models)
       : runtime_(runtime),
         adapters_(std::move(adapters)),
+        models_(std::move(models)),
         log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
-        context_(std::move(access), runtime.settings.list(Setting::kAlias), runtime.clock),
+        context_(std::move(access), models_.options([this](std::string_view id, std::string_view message) {
+          log_.record_failure(id, message);
+        }),
+                 runtime.clock),
         notifier_(variable) {
     if (store != nullptr) {
       context_.store = std::make_unique<store::StoreThread>(std::move(store), sweeping());
@@ -233,14 +185,9 @@ class ServeCommand {
     server::ollama::add_routes(router, context_);
     server.start(std::move(router));
 
-    const auto conversations =
-        static_cast<std::size_t>(runtime_.settings.integer(Setting::kParallel).value());
-    CARAT_TRY(model_, open_model(runtime_, {.conversations = conversations, .adapters = adapters_}));
-    CARAT_TRY(const auto served, serve_model(runtime_, *model_, conversations));
-    context_.models.set(served);
-    note(fmt::format("serving {} at {} ({} of context, {}; Ctrl-C stops)", served->id,
-                     url_of(options, server.port()), served->engine->capabilities().context_length,
-                     model_->backend->description()));
+    CARAT_TRY_VOID(models_.load_pinned(runtime_, adapters_, context_.models));
+    note(fmt::format("serving {} at {} (Ctrl-C stops)", describe(context_.models),
+                     url_of(options, server.port())));
     notifier_.notify("READY=1");
 
     wait_for_stop();
@@ -280,9 +227,7 @@ class ServeCommand {
   void tick() {
     if (keys_ != nullptr) keys_->tick();
     if (!notifier_.watchdog()) return;
-    const auto model = context_.models.model();
-    if (model != nullptr && !context_.health.look(model->engine->status()).is_stuck)
-      notifier_.notify("WATCHDOG=1");
+    if (!server::health_of(context_).is_stuck) notifier_.notify("WATCHDOG=1");
   }
 
   static void write_line(std::string_view line) {
@@ -298,8 +243,8 @@ class ServeCommand {
 
   Runtime& runtime_;
   const std::vector<std::string> adapters_;
+  const ServeModels models_;
   server::AccessLog log_;
-  std::unique_ptr<engine::LoadedModel> model_;  // before the context, whose engine uses it
   server::ServerContext context_;
   std::unique_ptr<server::KeySync> keys_;  // null without a store
   http::ServiceNotifier notifier_;
@@ -310,7 +255,9 @@ Result<> serve(Runtime& runtime, const std::vector<std::string>& adapters) {
   CARAT_TRY(auto access, access_options(runtime.settings));
   CARAT_TRY(http::ServerOptions options, server_options(runtime));
   CARAT_TRY(auto store, open_store(runtime));
-  auto served = ServeCommand(runtime, adapters, std::move(access), std::move(store)).run(std::move(options));
+  CARAT_TRY(ServeModels models, ServeModels::create(runtime));
+  auto served = ServeCommand(runtime, adapters, std::move(access), std::move(store), std::move(models))
+                    .run(std::move(options));
   // Told to stop while the model was loading.
   if (!served && served.error().kind == ErrorKind::kInterrupted && Interrupts::end_signal() != 0) return {};
   return served;

@@ -76,7 +76,7 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
     {kApiKeyFile, Group::kServer, "api_key_file", "--api-key-file", "CARAT_API_KEY_FILE", kText, "", 0, 0, "",
      "file with API keys, one a line; without one whoever reaches the server may use it"},
     {kAlias, Group::kServer, "alias", "--alias", "CARAT_ALIAS", kText, "", 0, 0, "",
-     "another name of the model, or * for every name; may be given several times"},
+     "another name of the model, NAME=MODEL for one of another, or * for every name; may be given several times"},
     {kAllowHost, Group::kServer, "allow_host", "--allow-host", "CARAT_ALLOW_HOST", kText, "", 0, 0, "",
      "host name by which the server may be called, besides localhost and IP addresses; * for any"},
     {kAllowOrigin, Group::kServer, "allow_origin", "--allow-origin", "CARAT_ALLOW_ORIGIN", kText, "", 0, 0, "",
@@ -105,6 +105,14 @@ constexpr std::array<SettingInfo, kSettingCount> kTable = {{
      1048576, "", "of these, how many of one API key that has no limit of its own; more are answered 429"},
     {kResponseDays, Group::kServer, "response_days", "--response-days", "CARAT_RESPONSE_DAYS", kInteger, "30", 0, 36500,
      "", "days for which responses are kept; 0: until they are deleted"},
+    {kModels, Group::kServer, "models", "--models", "CARAT_MODELS", kText, "", 0, 0,
+     "", "model that is loaded when a request asks for it; all: every one that `carat models` lists; may be given several times"},
+    {kPin, Group::kServer, "pin", "--pin", "CARAT_PIN", kText, "", 0, 0, "",
+     "another model that is loaded at the start and stays; may be given several times"},
+    {kModelMemory, Group::kServer, "model_memory", "--model-memory", "CARAT_MODEL_MEMORY", kInteger, "", 1,
+     kMostInt32, "", "MiB of memory for all models together (default: what is free at the start)"},
+    {kKeepAlive, Group::kServer, "keep_alive", "--keep-alive", "CARAT_KEEP_ALIVE", kText, "5m", 0, 0, "",
+     "how long a model stays that nobody uses, as 5m or 1h30m or seconds; -1: until its memory is needed"},
 }};
 // clang-format on
 
@@ -122,8 +130,8 @@ std::span<const SettingInfo> settings_table() { return kTable; }
 const SettingInfo& info(Setting setting) { return kTable[static_cast<std::size_t>(setting)]; }
 
 bool is_list(Setting setting) {
-  return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin ||
-         setting == kTrustedProxy;
+  return setting == kAlias || setting == kAllowHost || setting == kAllowOrigin || setting == kTrustedProxy ||
+         setting == kModels || setting == kPin;
 }
 
 }  // namespace carat::config

@@ -55,8 +55,12 @@ enum class Setting : std::uint8_t {
   kMaxRequests,
   kKeyRequests,
   kResponseDays,
+  kModels,
+  kPin,
+  kModelMemory,
+  kKeepAlive,
 };
-inline constexpr std::size_t kSettingCount = 46;
+inline constexpr std::size_t kSettingCount = 50;
 
 enum class SettingType : std::uint8_t { kText, kChoice, kInteger, kReal, kSwitch };
 

@@ -25,6 +25,7 @@ constexpr auto kCatalogue = std::to_array<ApiErrorInfo>({
     {kImageUrlNotAllowed, 400, kRequestError, "image_url_not_allowed", "Images must be sent in the request, as data: URLs: this server fetches no addresses."},
     {kInvalidImage, 400, kRequestError, "invalid_image", "An image could not be decoded."},
     {kContextLengthExceeded, 400, kRequestError, "context_length_exceeded", "The prompt is longer than the model's maximum context length."},
+    {kModelDoesNotFit, 400, kRequestError, "model_does_not_fit", "The model needs more memory than this server may use."},
     {kBadRequest, 400, kRequestError, "bad_request", "The request cannot be understood."},
     {kMissingApiKey, 401, "authentication_error", "missing_api_key", "This server needs an API key, in the header Authorization: Bearer KEY or x-api-key."},
     {kInvalidApiKey, 401, "authentication_error", "invalid_api_key", "The API key is not one of this server's."},

@@ -26,6 +26,7 @@ enum class ApiErrorCode {
   kImageUrlNotAllowed,
   kInvalidImage,
   kContextLengthExceeded,
+  kModelDoesNotFit,
   kBadRequest,
   kMissingApiKey,
   kInvalidApiKey,

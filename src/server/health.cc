@@ -10,4 +10,14 @@ Health::Report Health::look(const engine::EngineStatus& status) const {
   return {.is_stuck = age > longest_step_, .step_age = age};
 }
 
+Health::Report Health::look(std::span<const engine::EngineStatus> engines) const {
+  Report all;
+  for (const engine::EngineStatus& status : engines) {
+    const Report one = look(status);
+    all.is_stuck = all.is_stuck || one.is_stuck;
+    all.step_age = std::max(all.step_age, one.step_age);  // none is less than any
+  }
+  return all;
+}
+
 }  // namespace carat::server

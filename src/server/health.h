@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
+#include <span>
 
 #include "base/clock.h"
 #include "engine/engine.h"
@@ -22,6 +23,9 @@ class Health {
     std::optional<std::chrono::nanoseconds> step_age = {};  // none: there is nothing to do
   };
   Report look(const engine::EngineStatus& status) const;
+
+  // Of several engines: stuck if one is; the age is the oldest's.
+  Report look(std::span<const engine::EngineStatus> engines) const;
 
   // From now on the server is not ready: it ends when what it has begun is done.
   void drain() { drains_ = true; }

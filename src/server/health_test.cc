@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <vector>
+
 #include "engine/testing/manual_clock.h"
 
 namespace carat::server {
@@ -25,6 +28,23 @@ TEST(HealthTest, CountsFromTheLastStepOfTheWorkAtHand) {
   EXPECT_TRUE(health.look(status).is_stuck);
   status.last_step = seconds(960);
   EXPECT_FALSE(health.look(status).is_stuck);
+}
+
+TEST(HealthTest, OneStuckEngineIsEnough) {
+  engine::ManualClock clock;
+  const Health health(clock, seconds(60));
+  clock.advance(seconds(1000));
+  engine::EngineStatus idle;
+  engine::EngineStatus busy;
+  busy.working_since = seconds(950);
+  engine::EngineStatus stuck;
+  stuck.working_since = seconds(900);
+  EXPECT_EQ(health.look(std::vector{idle, idle}).step_age, std::nullopt);
+  EXPECT_EQ(health.look(std::vector{idle, busy}).step_age, seconds(50));
+  EXPECT_FALSE(health.look(std::vector{idle, busy}).is_stuck);
+  EXPECT_TRUE(health.look(std::vector{busy, stuck, idle}).is_stuck);
+  EXPECT_EQ(health.look(std::vector{stuck, busy}).step_age, seconds(100));
+  EXPECT_FALSE(health.look(std::vector<engine::EngineStatus>()).is_stuck);
 }
 
 TEST(HealthTest, DrainsOnce) {

@@ -13,9 +13,7 @@ namespace {
 namespace json = boost::json;
 
 http::Response health(const ServerContext& context) {
-  const auto model = context.models.model();
-  if (model == nullptr) return json_response({{"status", "ok"}});
-  const Health::Report report = context.health.look(model->engine->status());
+  const Health::Report report = health_of(context);
   json::object body = {{"status", report.is_stuck ? "stuck" : "ok"}};
   if (report.step_age)
     body["step_age_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*report.step_age).count();
@@ -24,20 +22,26 @@ http::Response health(const ServerContext& context) {
 
 http::Response readiness(const ServerContext& context) {
   if (context.health.drains()) return json_response({{"status", "draining"}}, 503);
-  if (context.models.model() == nullptr) return json_response({{"status", "loading"}}, 503);
+  if (!context.models.is_ready()) return json_response({{"status", "loading"}}, 503);
   return json_response({{"status", "ready"}});
 }
 
 http::Response metrics(const ServerContext& context) {
   std::vector<ModelStatus> models;
-  if (const auto model = context.models.model(); model != nullptr)
-    models.push_back({.name = model->id, .engine = model->engine->status()});
+  for (const LoadedModelView& view : context.models.loaded())
+    models.push_back({.name = view.model->id, .engine = view.model->engine->status()});
   return {.status = 200,
           .headers = {{"Content-Type", std::string(Metrics::kMediaType)}, {"Cache-Control", "no-store"}},
           .body = context.metrics.text(models)};
 }
 
 }  // namespace
+
+Health::Report health_of(const ServerContext& context) {
+  std::vector<engine::EngineStatus> engines;
+  for (const LoadedModelView& view : context.models.loaded()) engines.push_back(view.model->engine->status());
+  return context.health.look(engines);
+}
 
 void add_operation_routes(http::Router& router, ServerContext& context) {
   using Request = std::shared_ptr<const http::ServerRequest>;

@@ -9,4 +9,7 @@ namespace carat::server {
 // the router.
 void add_operation_routes(http::Router& router, ServerContext& context);
 
+// Of all loaded models' engines.
+Health::Report health_of(const ServerContext& context);
+
 }  // namespace carat::server

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "http/json_body.h"
-#include "server/json_fields.h"
 
 namespace carat::server {
 
@@ -38,13 +37,6 @@ ApiResult<boost::json::object> parse_body(const http::ServerRequest& request) {
         ApiError{.code = ApiErrorCode::kInvalidType, .message = "the request's body must be a JSON object"});
   }
   return std::move(value->get_object());
-}
-
-ApiResult<NamedModel> find_model(const ModelDirectory& models, const boost::json::object& body) {
-  FieldReader read(body);
-  const std::string_view name = read.text("model").value_or("");
-  if (read.error()) return std::unexpected(*read.error());
-  return models.find(name);
 }
 
 http::Response json_response(const boost::json::object& body, unsigned status) {

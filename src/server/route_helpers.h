@@ -10,7 +10,6 @@
 #include "http/router.h"
 #include "server/api_error.h"
 #include "server/route_access.h"
-#include "server/served_model.h"
 
 namespace carat::server {
 
@@ -28,9 +27,6 @@ void add_both(http::Router& router, std::string_view method, std::string_view pa
 
 // The body as an object.
 ApiResult<boost::json::object> parse_body(const http::ServerRequest& request);
-
-// The model that "model" names.
-ApiResult<NamedModel> find_model(const ModelDirectory& models, const boost::json::object& body);
 
 http::Response json_response(const boost::json::object& body, unsigned status = 200);
 

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -16,7 +17,6 @@
 #include "prompt/adapter_use.h"
 #include "prompt/image.h"
 #include "prompt/sampling_params.h"
-#include "server/api_error.h"
 
 namespace carat::server {
 
@@ -48,33 +48,16 @@ struct ServedModel {
   bool pan_and_scan = false;                      // for pictures whose "detail" is "auto"
 };
 
-// A model, and the name that answers call it by.
-struct NamedModel {
-  std::shared_ptr<const ServedModel> model;
-  std::string name;
+// What a request wants of the models.
+struct ModelWish {
+  std::string name = {};                                    // empty: the default model
+  std::optional<std::chrono::nanoseconds> keep_alive = {};  // after this request; max(): for good
 };
 
-// Which models there are. Threads may share it.
-class ModelDirectory {
- public:
-  // `aliases`: other names of the model; "*" is every name.
-  explicit ModelDirectory(std::vector<std::string> aliases) : aliases_(std::move(aliases)) {}
-
-  // From here on requests are answered.
-  void set(std::shared_ptr<const ServedModel> model);
-
-  // The model of that name; an empty one is the only model's. kModelNotFound, or kModelLoading before set().
-  ApiResult<NamedModel> find(std::string_view name) const;
-
-  std::shared_ptr<const ServedModel> model() const;  // null before set()
-
-  // All names under which the model can be asked for, its own first; empty before set().
-  std::vector<std::string> names() const;
-
- private:
-  const std::vector<std::string> aliases_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const ServedModel> model_;
+// A model, and the name that answers call it by. It stays loaded for as long as somebody holds it.
+struct NamedModel {
+  std::shared_ptr<const ServedModel> model = {};
+  std::string name = {};
 };
 
 }  // namespace carat::server

@@ -12,6 +12,7 @@
 #include "server/generation_run.h"
 #include "server/health.h"
 #include "server/metrics.h"
+#include "server/model_registry.h"
 #include "server/served_model.h"
 #include "server/task_thread.h"
 #include "store/store_thread.h"
@@ -21,10 +22,11 @@ namespace carat::server {
 // What the routes work with. Goes after the HTTP server has stopped, and waits for the requests that the
 // engine has not ended yet. Nobody else may then hold one of its engines.
 struct ServerContext {
-  ServerContext(AccessOptions access_options, std::vector<std::string> aliases, const Clock& engine_clock)
-      : access(std::move(access_options)), models(std::move(aliases)), health(engine_clock) {}
+  ServerContext(AccessOptions access_options, RegistryOptions registry, const Clock& engine_clock)
+      : access(std::move(access_options)), models(std::move(registry), engine_clock), health(engine_clock) {}
 
   ~ServerContext() {
+    models.close();  // first: who waits there would begin to run
     runs.wait_for_none();
     if (store != nullptr) store->stop();
   }
@@ -35,7 +37,7 @@ struct ServerContext {
   RunCount runs;
   TaskThread tasks{SIZE_MAX};  // before the others: they may leave it work to do when they go
   Access access;
-  ModelDirectory models;
+  ModelRegistry models;
   Health health;
   Metrics metrics;
   std::string version;

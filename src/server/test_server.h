@@ -30,8 +30,7 @@ class ServerTest : public testing::Test {
   // `choose`: what happens with each request.
   void serve(engine::ScriptedEngine::Choose choose, AccessOptions access = {}, bool has_model = true) {
     engine_ = std::make_shared<engine::ScriptedEngine>(std::move(choose), engine::ScriptedEngine::Options());
-    context_ = std::make_unique<ServerContext>(std::move(access), std::vector<std::string>{"gpt-4o"},
-                                               engine_->clock());
+    context_ = std::make_unique<ServerContext>(std::move(access), registry_, engine_->clock());
     context_->version = "1.2.3";
     context_->unix_time = [] { return std::int64_t{1'700'000'000}; };
     if (has_model) set_model(scripted_model());
@@ -81,9 +80,10 @@ class ServerTest : public testing::Test {
     return answer.value_or(http::RawAnswer());
   }
 
-  // The server stops first; then the engine, so that its requests are over when the context goes.
-  std::unique_ptr<ServerContext> context_;
+  RegistryOptions registry_{.aliases = {"gpt-4o"}};  // of serve()
+  // The server stops first, so that requests end; then the context waits for them; the engine has the clock.
   std::shared_ptr<engine::ScriptedEngine> engine_;
+  std::unique_ptr<ServerContext> context_;
   std::unique_ptr<http::Server> server_;
 };
 

@@ -147,6 +147,30 @@ class ServeTest(CliTest):
                     listening.append((table, *fields[1].split(":")))
         self.assertEqual({(table, address, int(port, 16)) for table, address, port in listening},
                          {("tcp", "0100007F", server.port)})
+    def test_models_on_demand(self):
+        self.add_model("other-it")
+        server = self.serve("tiny-it", "--models", "all", "--alias", "gpt=other-it")
+        names = [model["id"] for model in server.ask("GET", "/v1/models")[2]["data"]]
+        self.assertEqual(names, ["tiny-it", "other-it", "gpt"])
+        self.assertEqual(len(server.ask("GET", "/api/ps")[2]["models"]), 1)
+        own = server.ask("POST", "/v1/chat/completions", CHAT)[2]
+        other = server.ask("POST", "/v1/chat/completions", {**CHAT, "model": "gpt"})[2]
+        self.assertEqual(other["model"], "gpt")
+        self.assertEqual(other["choices"], own["choices"])
+        self.assertEqual(len(server.ask("GET", "/api/ps")[2]["models"]), 3)
+        unload = {"model": "other-it", "keep_alive": 0}
+        self.assertEqual(server.ask("POST", "/api/generate", unload)[2]["done_reason"], "unload")
+        # No name is a path, and the model at the start stays.
+        self.assertEqual(server.ask("POST", "/api/show", {"model": str(self.store / "other-it")})[0], 404)
+        self.assertEqual(server.ask("POST", "/api/generate", {**unload, "model": "tiny-it"})[2]["done_reason"], "load")
+        self.assertEqual(server.end(signal.SIGTERM), 0)
+
+    def test_models_without_memory_or_time(self):
+        server = self.serve("--models", "tiny-it", "--model-memory", "1")
+        status, headers, answer = server.ask("POST", "/v1/chat/completions", {**CHAT, "model": "tiny-it"})
+        self.assertEqual((status, answer["error"]["code"]), (400, "model_does_not_fit"))
+        self.assertIn("1.0 MiB", answer["error"]["message"])
+        self.fails(2, "--keep-alive", "serve", "--keep-alive", "soon", "--port", "0")
 
     def test_no_model(self):
         self.fails(3, "", "serve", "--port", "0")

@@ -10,16 +10,15 @@
 #include "server/chat_prompt.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 
 namespace carat::server::anthropic {
 namespace {
 
 using HttpRequest = std::shared_ptr<const http::ServerRequest>;
 
-ApiResult<> create_message(ServerContext& context, const HttpRequest& http_request,
-                           const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*http_request));
-  CARAT_TRY(NamedModel named, find_model(context.models, body));
+ApiResult<> create_message(ServerContext& context, NamedModel named, const boost::json::object& body,
+                           const HttpRequest& http_request, const http::Responder& responder) {
   const ServedModel& model = *named.model;
   CARAT_TRY(Request request, parse_request(body, model.sampling));
   CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, request.turns, http_request->stop));
@@ -34,10 +33,8 @@ ApiResult<> create_message(ServerContext& context, const HttpRequest& http_reque
   return {};
 }
 
-ApiResult<> count_tokens(ServerContext& context, const HttpRequest& http_request,
-                         const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*http_request));
-  CARAT_TRY(const NamedModel named, find_model(context.models, body));
+ApiResult<> count_tokens(ServerContext&, const NamedModel& named, const boost::json::object& body,
+                         const HttpRequest& http_request, const http::Responder& responder) {
   CARAT_TRY(const ChatTurns turns, parse_turns(body));
   CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*named.model, turns, http_request->stop));
   const auto count = named.model->engine->count_tokens(prompt);
@@ -51,12 +48,7 @@ ApiResult<> count_tokens(ServerContext& context, const HttpRequest& http_request
 void add_routes(http::Router& router, ServerContext& context) {
   const http::RouteOptions options{.most_body_bytes = kMostPromptBytes};
   const auto add = [&](std::string_view pattern, auto handle) {
-    add_route(
-        router, "POST", pattern, RouteAccess::kInference,
-        [&context, handle](const HttpRequest& request, const http::Responder& responder) {
-          return handle(context, request, responder);
-        },
-        options);
+    add_route(router, "POST", pattern, RouteAccess::kInference, with_model(context, handle), options);
   };
   add("/v1/messages", create_message);
   add("/v1/messages/count_tokens", count_tokens);

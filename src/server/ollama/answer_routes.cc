@@ -1,3 +1,6 @@
+#include <chrono>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,6 +11,7 @@
 #include "server/ollama/routes.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 
 namespace carat::server::ollama {
 namespace {
@@ -26,19 +30,38 @@ ApiResult<prompt::GenerationRequest> to_generation(const ServedModel& model, Req
   return render_chat(model, request.turns, stop);
 }
 
-ApiResult<> answer(ServerContext& context, AnswerKind kind, const HttpRequest& http_request,
+ApiResult<Request> parse(AnswerKind kind, const boost::json::object& body,
+                         const prompt::SamplingParams& defaults) {
+  return kind == AnswerKind::kChat ? parse_chat(body, defaults) : parse_generate(body, defaults);
+}
+
+bool has_prompt(const Request& request) {
+  return request.is_raw ? !request.prompt.empty() : !request.turns.messages.empty();
+}
+
+void send_empty(const ServerContext& context, AnswerKind kind, const std::string& model,
+                std::string_view reason, const http::Responder& responder) {
+  AnswerHead head;
+  head.created = context.unix_time();
+  head.model = model;
+  responder.send(json_response(empty_answer(head, kind, reason)));
+}
+
+// A pinned model stays, and the answer says so.
+ApiResult<> unload(ServerContext& context, AnswerKind kind, const ModelWish& wish,
                    const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*http_request));
-  CARAT_TRY(NamedModel named, find_named(context.models, body));
+  const auto gone = context.models.unload(wish.name);
+  if (!gone) return std::unexpected(told_as(ErrorShape::kOllama, gone.error(), wish.name));
+  send_empty(context, kind, wish.name, *gone ? "unload" : "load", responder);
+  return {};
+}
+
+ApiResult<> answer(ServerContext& context, AnswerKind kind, NamedModel named, const boost::json::object& body,
+                   const HttpRequest& http_request, const http::Responder& responder) {
   const ServedModel& model = *named.model;
-  CARAT_TRY(Request request, kind == AnswerKind::kChat ? parse_chat(body, model.sampling)
-                                                       : parse_generate(body, model.sampling));
-  const bool has_prompt = request.is_raw ? !request.prompt.empty() : !request.turns.messages.empty();
-  if (!has_prompt) {
-    AnswerHead head;
-    head.created = context.unix_time();
-    head.model = named.name;
-    responder.send(json_response(empty_answer(head, kind, "load")));
+  CARAT_TRY(Request request, parse(kind, body, model.sampling));
+  if (!has_prompt(request)) {
+    send_empty(context, kind, named.name, "load", responder);
     return {};
   }
   CARAT_TRY(prompt::GenerationRequest prompt, to_generation(model, request, http_request->stop));
@@ -53,11 +76,22 @@ ApiResult<> answer(ServerContext& context, AnswerKind kind, const HttpRequest& h
 
 void add_answer_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view pattern, AnswerKind kind) {
-    add_route(router, "POST", pattern, RouteAccess::kInference,
-              [&context, kind](const HttpRequest& request, const http::Responder& responder) {
-                return answer(context, kind, request, responder);
-              },
-              {.most_body_bytes = kMostPromptBytes});
+    const auto handle = [kind](ServerContext& it, NamedModel named, const boost::json::object& body,
+                               const HttpRequest& request, const http::Responder& responder) {
+      return answer(it, kind, std::move(named), body, request, responder);
+    };
+    const auto begin = [&context, kind, handle](const HttpRequest& request,
+                                                const http::Responder& responder) -> ApiResult<> {
+      CARAT_TRY(boost::json::object body, parse_body(*request));
+      CARAT_TRY(const ModelWish wish, read_wish(body));
+      if (wish.keep_alive == std::chrono::nanoseconds(0)) {
+        CARAT_TRY(const Request parsed, parse(kind, body, {}));
+        if (!has_prompt(parsed)) return unload(context, kind, wish, responder);
+      }
+      call_with_model(context, wish, std::move(body), request, responder, handle);
+      return {};
+    };
+    add_route(router, "POST", pattern, RouteAccess::kInference, begin, {.most_body_bytes = kMostPromptBytes});
   };
   add("/api/chat", AnswerKind::kChat);
   add("/api/generate", AnswerKind::kGenerate);

@@ -1,12 +1,17 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 #include "chat/prompt_style.h"
 #include "server/ollama/answer.h"
 #include "server/ollama/routes.h"
 #include "server/route_helpers.h"
+#include "server/with_model.h"
 
 namespace carat::server::ollama {
 namespace {
@@ -14,7 +19,7 @@ namespace {
 namespace json = boost::json;
 using HttpRequest = std::shared_ptr<const http::ServerRequest>;
 
-// Our only model is never unloaded.
+// Of what stays until the memory is needed.
 constexpr std::string_view kNever = "9999-12-31T23:59:59Z";
 
 // "268.10M", "4.30B".
@@ -33,50 +38,87 @@ json::object details(const ModelFacts& facts) {
           {"quantization_level", facts.precision}};
 }
 
-json::object entry(const ServedModel& model, const std::string& name) {
+json::object entry(const ModelFacts& facts, const std::string& name) {
   return {{"name", name},
           {"model", name},
-          {"size", model.facts.bytes},
-          {"digest", model.facts.digest},
-          {"details", details(model.facts)}};
+          {"size", facts.bytes},
+          {"digest", facts.digest},
+          {"details", details(facts)}};
 }
 
-http::Response list(const ServerContext& context, bool running) {
-  json::array models;
-  if (const auto model = context.models.model()) {
-    for (const std::string& name : context.models.names()) {
-      json::object item = entry(*model, name);
-      if (running) {
-        item["expires_at"] = kNever;
-        item["size_vram"] = 0;
-        item["context_length"] = model->engine->capabilities().context_length;
-      } else {
-        item["modified_at"] = utc_time(model->facts.modified);
-      }
-      models.push_back(std::move(item));
-    }
+// A model under each of its names.
+template <class Row>
+void add_rows(const ModelRegistry& models, const std::string& id, const Row& row_of, json::array& rows) {
+  rows.push_back(row_of(id));
+  for (const std::string& alias : models.aliases_of(id)) rows.push_back(row_of(alias));
+}
+
+http::Response tags(const ServerContext& context) {
+  json::array rows;
+  const auto add = [&](const std::string& id, const ModelFacts& facts) {
+    const auto row_of = [&](const std::string& name) {
+      json::object row = entry(facts, name);
+      row["modified_at"] = utc_time(facts.modified);
+      return row;
+    };
+    add_rows(context.models, id, row_of, rows);
+  };
+  for (const LoadedModelView& view : context.models.loaded()) add(view.model->id, view.model->facts);
+  for (const CatalogueModel& model : context.models.catalogue()) add(model.id, model.facts);
+  return json_response({{"models", std::move(rows)}});
+}
+
+http::Response running(const ServerContext& context) {
+  json::array rows;
+  for (const LoadedModelView& view : context.models.loaded()) {
+    const auto row_of = [&](const std::string& name) {
+      json::object row = entry(view.model->facts, name);
+      row["expires_at"] = view.remaining
+                              ? utc_time(context.unix_time() +
+                                         std::chrono::ceil<std::chrono::seconds>(*view.remaining).count())
+                              : std::string(kNever);
+      row["size_vram"] = 0;
+      row["context_length"] = view.model->engine->capabilities().context_length;
+      return row;
+    };
+    add_rows(context.models, view.model->id, row_of, rows);
   }
-  return json_response({{"models", std::move(models)}});
+  return json_response({{"models", std::move(rows)}});
 }
 
+http::Response shown(const ModelFacts& facts, std::size_t context_length, bool images) {
+  json::array capabilities = {"completion"};
+  if (images) capabilities.push_back("vision");
+  return json_response({{"modelfile", ""},
+                        {"parameters", ""},
+                        {"template", ""},
+                        {"details", details(facts)},
+                        {"model_info",
+                         {{"general.architecture", "gemma3"},
+                          {"general.parameter_count", facts.parameters},
+                          {"gemma3.context_length", context_length}}},
+                        {"capabilities", std::move(capabilities)},
+                        {"modified_at", utc_time(facts.modified)}});
+}
+
+// A model is shown without being loaded.
 ApiResult<> show(ServerContext& context, const HttpRequest& request, const http::Responder& responder) {
   CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(const NamedModel named, find_named(context.models, body));
-  const ServedModel& model = *named.model;
-  const engine::Capabilities engine = model.engine->capabilities();
-  json::array capabilities = {"completion"};
-  if (engine.images) capabilities.push_back("vision");
-  responder.send(json_response({{"modelfile", ""},
-                                {"parameters", ""},
-                                {"template", ""},
-                                {"details", details(model.facts)},
-                                {"model_info",
-                                 {{"general.architecture", "gemma3"},
-                                  {"general.parameter_count", model.facts.parameters},
-                                  {"gemma3.context_length", engine.context_length}}},
-                                {"capabilities", std::move(capabilities)},
-                                {"modified_at", utc_time(model.facts.modified)}}));
-  return {};
+  CARAT_TRY(const ModelWish wish, read_wish(body));
+  const auto name = context.models.resolve(wish.name);
+  if (!name) return std::unexpected(told_as(ErrorShape::kOllama, name.error(), wish.name));
+  for (const LoadedModelView& view : context.models.loaded()) {
+    if (view.model->id != name->id) continue;
+    const engine::Capabilities engine = view.model->engine->capabilities();
+    responder.send(shown(view.model->facts, engine.context_length, engine.images));
+    return {};
+  }
+  for (const CatalogueModel& model : context.models.catalogue()) {
+    if (model.id != name->id) continue;
+    responder.send(shown(model.facts, model.context_length, model.images));
+    return {};
+  }
+  return std::unexpected(told_as(ErrorShape::kOllama, {.code = ApiErrorCode::kModelNotFound}, wish.name));
 }
 
 }  // namespace
@@ -98,8 +140,13 @@ void add_catalogue_routes(http::Router& router, ServerContext& context) {
                           .body = "Ollama is running"};
   });
   add("/api/version", [](const ServerContext& it) { return json_response({{"version", it.version}}); });
-  add("/api/tags", [](const ServerContext& it) { return list(it, false); });
-  add("/api/ps", [](const ServerContext& it) { return list(it, true); });
+  add("/api/ps", running);
+  // These may read the disk.
+  add_route(router, "GET", "/api/tags", RouteAccess::kInference,
+            [&context](const HttpRequest&, const http::Responder& responder) -> ApiResult<> {
+              responder.send(tags(context));
+              return {};
+            });
   add_route(router, "POST", "/api/show", RouteAccess::kInference,
             [&context](const HttpRequest& request, const http::Responder& responder) {
               return show(context, request, responder);

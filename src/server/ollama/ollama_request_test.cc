@@ -109,7 +109,6 @@ TEST(OllamaRequest, RefusesByFieldInChats) {
            Refused{R"({"think": "high"})", "think"},
            Refused{R"({"logprobs": true})", "logprobs"},
            Refused{R"({"stream": 1})", "stream"},
-           Refused{R"({"keep_alive": true})", "keep_alive"},
            Refused{R"({"options": []})", "options"},
            Refused{R"({"options": {"mirostat": 2}})", "options.mirostat"},
            Refused{R"({"options": {"num_predict": -3}})", "options.num_predict"},

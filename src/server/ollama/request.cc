@@ -63,13 +63,6 @@ void refuse_unsupported(FieldReader& read) {
     read.refuse(ApiErrorCode::kUnsupportedParameter, "logprobs", kNotHere);
 }
 
-// Seconds as a number, or a duration such as "5m"; the only model stays loaded whatever it says.
-void check_keep_alive(FieldReader& read) {
-  const json::value* value = read.find("keep_alive");
-  if (value != nullptr && !value->is_number() && !value->is_string())
-    read.expected("keep_alive", "a number of seconds or a duration such as 5m");
-}
-
 void read_images(FieldReader& read, std::vector<ImageSource>& images) {
   const json::array* list = read.array("images");
   if (list == nullptr) return;
@@ -107,7 +100,6 @@ void read_common(FieldReader& read, Request& request) {
   if (const json::object* options = read.object("options")) read_sampling(read, *options, request.options);
   read_format(read, request.options);
   refuse_unsupported(read);
-  check_keep_alive(read);
 }
 
 }  // namespace

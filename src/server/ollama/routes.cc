@@ -1,30 +1,29 @@
 #include "server/ollama/routes.h"
 
-#include <fmt/format.h>
-
-#include <cstddef>
+#include <string>
 #include <string_view>
-#include <utility>
 
-#include "base/utf8.h"
 #include "server/json_fields.h"
+#include "server/keep_alive.h"
 
 namespace carat::server::ollama {
 
-ApiResult<NamedModel> find_named(const ModelDirectory& models, const boost::json::object& body) {
-  constexpr std::string_view kLatest = ":latest";
-  constexpr std::size_t kMostOfName = 256;  // bytes; the cut may go through a character
+ApiResult<ModelWish> read_wish(const boost::json::object& body) {
   FieldReader read(body);
   std::string_view asked = read.text("model").value_or("");
   if (asked.empty()) asked = read.text("name").value_or("");
   if (asked.empty()) read.refuse(ApiErrorCode::kMissingParameter, "model", "is missing");
+  ModelWish wish{.name = std::string(asked)};
+  if (const auto* value = read.find("keep_alive"); value != nullptr) {
+    if (value->is_number()) {
+      wish.keep_alive = keep_alive_seconds(value->to_number<double>());
+    } else if (value->is_string()) {
+      wish.keep_alive = parse_keep_alive(value->get_string());
+    }
+    if (!wish.keep_alive) read.expected("keep_alive", "a number of seconds or a duration such as 5m");
+  }
   if (read.error()) return std::unexpected(*read.error());
-  auto found = models.find(asked);
-  if (!found && asked.ends_with(kLatest)) found = models.find(asked.substr(0, asked.size() - kLatest.size()));
-  if (!found && found.error().code == ApiErrorCode::kModelNotFound)
-    found.error().message =
-        fmt::format("model '{}' not found", replace_invalid_utf8(asked.substr(0, kMostOfName)));
-  return found;
+  return wish;
 }
 
 void add_routes(http::Router& router, ServerContext& context) {

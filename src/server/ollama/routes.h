@@ -12,7 +12,8 @@ void add_routes(http::Router& router, ServerContext& context);
 void add_answer_routes(http::Router& router, ServerContext& context);
 void add_catalogue_routes(http::Router& router, ServerContext& context);
 
-// The model that "model" or "name" names, with or without ":latest". kModelNotFound in Ollama's words.
-ApiResult<NamedModel> find_named(const ModelDirectory& models, const boost::json::object& body);
+// The model that "model" or "name" names; kMissingParameter where neither does. "keep_alive" says how
+// long it stays.
+ApiResult<ModelWish> read_wish(const boost::json::object& body);
 
 }  // namespace carat::server::ollama

@@ -7,15 +7,15 @@
 #include "server/openai/routes.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 
 namespace carat::server::openai {
 namespace {
 
 using Request = std::shared_ptr<const http::ServerRequest>;
 
-ApiResult<> complete_chat(ServerContext& context, const Request& request, const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*request));
-  CARAT_TRY(NamedModel named, find_model(context.models, body));
+ApiResult<> complete_chat(ServerContext& context, NamedModel named, const boost::json::object& body,
+                          const Request& request, const http::Responder& responder) {
   const ServedModel& model = *named.model;
   CARAT_TRY(ChatRequest chat, parse_chat_request(body, model.sampling));
   CARAT_TRY(prompt::GenerationRequest prompt, render_chat(model, chat.turns, request->stop));
@@ -28,10 +28,8 @@ ApiResult<> complete_chat(ServerContext& context, const Request& request, const 
   return {};
 }
 
-ApiResult<> count_chat_tokens(ServerContext& context, const Request& request,
-                              const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*request));
-  CARAT_TRY(const NamedModel named, find_model(context.models, body));
+ApiResult<> count_chat_tokens(ServerContext&, const NamedModel& named, const boost::json::object& body,
+                              const Request& request, const http::Responder& responder) {
   CARAT_TRY(const ChatRequest chat, parse_chat_messages(body));
   CARAT_TRY(const prompt::GenerationRequest prompt, render_chat(*named.model, chat.turns, request->stop));
   const auto count = named.model->engine->count_tokens(prompt);
@@ -44,14 +42,10 @@ ApiResult<> count_chat_tokens(ServerContext& context, const Request& request,
 
 void add_chat_routes(http::Router& router, ServerContext& context) {
   const http::RouteOptions options{.most_body_bytes = kMostPromptBytes};
-  const auto bind = [&context](auto handle) {
-    return [&context, handle](const Request& request, const http::Responder& responder) {
-      return handle(context, request, responder);
-    };
-  };
-  add_both(router, "POST", "/chat/completions", RouteAccess::kInference, bind(complete_chat), options);
-  add_both(router, "POST", "/chat/completions/input_tokens", RouteAccess::kInference, bind(count_chat_tokens),
+  add_both(router, "POST", "/chat/completions", RouteAccess::kInference, with_model(context, complete_chat),
            options);
+  add_both(router, "POST", "/chat/completions/input_tokens", RouteAccess::kInference,
+           with_model(context, count_chat_tokens), options);
 }
 
 }  // namespace carat::server::openai

@@ -5,6 +5,7 @@
 #include "server/openai/routes.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::server::openai {
@@ -38,9 +39,8 @@ ApiResult<EchoedPrompt> echo_of(const CompletionPrompt& prompt, const engine::En
                           tokenizer->decode(std::get<std::vector<TokenId>>(prompt), /*show_control=*/true)};
 }
 
-ApiResult<> complete(ServerContext& context, const Request& request, const http::Responder& responder) {
-  CARAT_TRY(const boost::json::object body, parse_body(*request));
-  CARAT_TRY(NamedModel named, find_model(context.models, body));
+ApiResult<> complete(ServerContext& context, NamedModel named, const boost::json::object& body,
+                     const Request& request, const http::Responder& responder) {
   CARAT_TRY(const CompletionRequest completion, parse_completion_request(body, named.model->sampling));
   std::vector<prompt::GenerationRequest> prompts;
   std::vector<EchoedPrompt> echo;
@@ -59,10 +59,7 @@ ApiResult<> complete(ServerContext& context, const Request& request, const http:
 }  // namespace
 
 void add_completion_routes(http::Router& router, ServerContext& context) {
-  add_both(router, "POST", "/completions", RouteAccess::kInference,
-           [&context](const Request& request, const http::Responder& responder) {
-             return complete(context, request, responder);
-           },
+  add_both(router, "POST", "/completions", RouteAccess::kInference, with_model(context, complete),
            {.most_body_bytes = kMostPromptBytes});
 }
 

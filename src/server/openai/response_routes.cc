@@ -18,6 +18,7 @@
 #include "server/openai/stored_turns.h"
 #include "server/route_helpers.h"
 #include "server/start_answer.h"
+#include "server/with_model.h"
 #include "session/history.h"
 #include "session/plan_turn.h"
 #include "session/prompt_hash.h"
@@ -168,10 +169,8 @@ class ResponseMaker {
   std::vector<std::string> sources_;  // of each message of the prompt
 };
 
-ApiResult<> create_response(ServerContext& context, const Request& request,
-                            const http::Responder& responder) {
-  CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(NamedModel named, find_model(context.models, body));
+ApiResult<> create_response(ServerContext& context, NamedModel named, const json::object& body,
+                            const Request& request, const http::Responder& responder) {
   const ResponseDefaults defaults{.sampling = named.model->sampling,
                                   .pan_and_scan = named.model->pan_and_scan};
   CARAT_TRY(ResponseRequest asked, parse_response_request(body, defaults));
@@ -257,9 +256,10 @@ void add_response_routes(http::Router& router, ServerContext& context) {
       return handle(context, request, responder);
     };
   };
-  add_both(router, "POST", "/responses", bind(create_response), options);
-  add_both(router, "GET", "/responses/{id}", bind(get_response));
-  add_both(router, "DELETE", "/responses/{id}", bind(delete_response));
+  add_both(router, "POST", "/responses", RouteAccess::kInference, with_model(context, create_response),
+           options);
+  add_both(router, "GET", "/responses/{id}", RouteAccess::kInference, bind(get_response));
+  add_both(router, "DELETE", "/responses/{id}", RouteAccess::kInference, bind(delete_response));
 }
 
 }  // namespace carat::server::openai

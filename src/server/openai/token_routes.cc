@@ -10,6 +10,8 @@
 #include "server/openai/completion_request.h"
 #include "server/openai/routes.h"
 #include "server/route_helpers.h"
+#include "server/start_answer.h"
+#include "server/with_model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace carat::server::openai {
@@ -28,8 +30,7 @@ struct TokenizerOfModel {
   std::shared_ptr<const Tokenizer> tokenizer;  // never null
 };
 
-ApiResult<TokenizerOfModel> find_tokenizer(const ServerContext& context, const json::object& body) {
-  CARAT_TRY(NamedModel named, find_model(context.models, body));
+ApiResult<TokenizerOfModel> tokenizer_of(NamedModel named) {
   auto tokenizer = named.model->engine->tokenizer();
   if (tokenizer == nullptr) return std::unexpected(ApiError{.code = ApiErrorCode::kUnsupportedFeature});
   return TokenizerOfModel{std::move(named), std::move(tokenizer)};
@@ -82,9 +83,9 @@ json::array with_pieces(const std::vector<TokenId>& ids, const Tokenizer& tokeni
   return list;
 }
 
-ApiResult<> tokenize(const ServerContext& context, const Request& request, const http::Responder& responder) {
-  CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(const TokenizerOfModel found, find_tokenizer(context, body));
+ApiResult<> tokenize(ServerContext&, NamedModel named, const json::object& body, const Request& request,
+                     const http::Responder& responder) {
+  CARAT_TRY(const TokenizerOfModel found, tokenizer_of(std::move(named)));
   FieldReader read(body);
   const bool wants_pieces = read.flag("with_pieces").value_or(false);
   CARAT_TRY(const std::vector<TokenId> ids, read.find("messages") != nullptr
@@ -97,10 +98,9 @@ ApiResult<> tokenize(const ServerContext& context, const Request& request, const
   return {};
 }
 
-ApiResult<> detokenize(const ServerContext& context, const Request& request,
+ApiResult<> detokenize(ServerContext&, NamedModel named, const json::object& body, const Request&,
                        const http::Responder& responder) {
-  CARAT_TRY(const json::object body, parse_body(*request));
-  CARAT_TRY(const TokenizerOfModel found, find_tokenizer(context, body));
+  CARAT_TRY(const TokenizerOfModel found, tokenizer_of(std::move(named)));
   FieldReader read(body);
   const json::array* list = read.array("tokens");
   if (list == nullptr) read.refuse(ApiErrorCode::kMissingParameter, "tokens", "is missing");
@@ -116,8 +116,9 @@ ApiResult<> detokenize(const ServerContext& context, const Request& request,
   return {};
 }
 
-ApiResult<> tokenizer_info(const ServerContext& context, const Request&, const http::Responder& responder) {
-  CARAT_TRY(const TokenizerOfModel found, find_tokenizer(context, {}));
+ApiResult<> tokenizer_info(ServerContext&, NamedModel named, const json::object&, const Request&,
+                           const http::Responder& responder) {
+  CARAT_TRY(const TokenizerOfModel found, tokenizer_of(std::move(named)));
   const Tokenizer& tokenizer = *found.tokenizer;
   json::object body = {{"tokenizer_class", "GemmaTokenizer"},
                        {"vocab_size", tokenizer.size()},
@@ -136,10 +137,7 @@ ApiResult<> tokenizer_info(const ServerContext& context, const Request&, const h
 
 void add_token_routes(http::Router& router, ServerContext& context) {
   const auto add = [&](std::string_view method, std::string_view pattern, auto handle) {
-    add_both(router, method, pattern, RouteAccess::kInference,
-             [&context, handle](const Request& request, const http::Responder& responder) {
-               return handle(context, request, responder);
-             },
+    add_both(router, method, pattern, RouteAccess::kInference, with_model(context, handle),
              {.most_body_bytes = kMostTokenBytes});
   };
   add("POST", "/tokenize", tokenize);
