@@ -251,7 +251,7 @@ TEST_P(EncodeKernelTest, CodesAreTheNearestAndErrorsTheirs) {
         double error = 0.0;
         double squares = 0.0;
         for (std::size_t i = 0; i < count; ++i) {
-          const int code = codes[kParts * i + part];
+          const double code = codes[kParts * i + part];
           ASSERT_TRUE(code >= range.low && code <= range.high);
           const double x = parts.value(part, i);
           const double exact = scale == 0.0 ? 0.0 : (x - scales.min[part]) / scale;

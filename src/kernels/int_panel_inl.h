@@ -176,8 +176,8 @@ inline void prefetch(const std::byte* at, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kVector) __builtin_prefetch(at + i, 0, 2);
 }
 
-// How far ahead of the codes that a single row is multiplied with memory is asked for, in bytes. The
-// processor does so by itself, but not far enough, and it starts anew at each 4 KiB page.
+// How far ahead of the codes that a single row is multiplied with memory is asked for, in bytes: it
+// was measured (docs/decisions/panels.md).
 constexpr std::size_t kStreamAhead = 4096;
 
 // Few rows: codes go from memory to the dot product in registers, since reading them is the cost.
