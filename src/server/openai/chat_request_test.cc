@@ -193,11 +193,11 @@ TEST(ChatRequestTest, TakesOverWhatTheAnswerMustBe) {
 }
 
 TEST(ChatRequestTest, RefusesWhatIsNoConstraint) {
-  struct Refused {
+  struct RefusedConstraint {
     const char* fields;
     const char* param;
   };
-  for (const auto& [fields, param] : std::initializer_list<Refused>{
+  for (const auto& [fields, param] : std::initializer_list<RefusedConstraint>{
            {R"("response_format": "json")", "response_format"},
            {R"("response_format": {"type": "xml"})", "response_format.type"},
            {R"("response_format": {"type": "json_schema"})", "response_format.json_schema"},
