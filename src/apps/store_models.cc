@@ -62,6 +62,7 @@ bool StoreModels::allows(const Place& place) const {
 
 // Exact names first, then other spellings of one.
 Result<StoreModels::Place> StoreModels::place_of(const std::string& name) const {
+  if (fs::path(name).is_absolute()) return std::unexpected(no_such_model());
   std::vector<Place> all = places();
   for (Place& place : all) {
     if (place.id == name || std::ranges::find(place.other_names, name) != place.other_names.end())

@@ -18,7 +18,7 @@ Peer peer(const char* address) {
   return {.address = address, .port = 5, .is_loopback = false, .is_encrypted = false};
 }
 
-std::string address_behind(const TrustedProxies& proxies, const char* address, std::vector<Header> headers) {
+std::string address_behind(const TrustedProxies& proxies, const char* address, const std::vector<Header>& headers) {
   return proxies.client_of(peer(address), headers).address;
 }
 
@@ -50,7 +50,7 @@ TEST(TrustedProxiesTest, TheLastAddressThatIsNoProxysIsTheClients) {
 
 TEST(TrustedProxiesTest, TheSchemeIsTheNearestProxys) {
   const TrustedProxies some = proxies({"unix"});
-  const auto is_encrypted = [&](std::vector<Header> headers) {
+  const auto is_encrypted = [&](const std::vector<Header>& headers) {
     return some.client_of({.address = "unix"}, headers).is_encrypted;
   };
   EXPECT_TRUE(is_encrypted({{"X-Forwarded-Proto", "HTTPS"}}));

