@@ -18,7 +18,8 @@ Peer peer(const char* address) {
   return {.address = address, .port = 5, .is_loopback = false, .is_encrypted = false};
 }
 
-std::string address_behind(const TrustedProxies& proxies, const char* address, const std::vector<Header>& headers) {
+std::string address_behind(const TrustedProxies& proxies, const char* address,
+                           const std::vector<Header>& headers) {
   return proxies.client_of(peer(address), headers).address;
 }
 

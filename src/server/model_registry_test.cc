@@ -163,7 +163,7 @@ TEST_F(ModelRegistryTest, WhoIsGoneDoesNotEndTheOthersLoad) {
   source_->hold("a");
   make();
   std::stop_source stop;
-  auto gone = ask("a", {}, stop.get_token());
+  static_cast<void>(ask("a", {}, stop.get_token()));
   auto stays = ask("a");
   source_->wait_for_load("a");
   stop.request_stop();

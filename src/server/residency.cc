@@ -46,8 +46,10 @@ Room make_room(std::span<const Resident> models, std::uint64_t needed, std::uint
   }
   room.is_possible = fits(room.pinned_bytes, needed, budget);
   if (!room.is_possible) return room;
-  std::ranges::stable_sort(
-      candidates, {}, [](const Resident* model) { return std::tuple(model->users > 0, model->last_use); });
+  // Those of one age stay in order.
+  std::ranges::sort(candidates, {}, [](const Resident* model) {
+    return std::tuple(model->users > 0, model->last_use, model);
+  });
   std::vector<const Resident*> chosen;
   for (const Resident* model : candidates) {
     if (fits(kept, needed, budget)) break;
