@@ -137,6 +137,7 @@ void ModelRegistry::give_back(Slot& slot, bool is_use) const {
 }
 
 void ModelRegistry::acquire(const ModelWish& wish, const std::stop_token& stop, Found found) {
+  if (stop.stop_requested()) return;  // nobody waits for it
   const auto target = resolve(wish.name);
   if (!target) return found(std::unexpected(target.error()));
   ApiResult<NamedModel> now = std::unexpected(ApiError{.code = ApiErrorCode::kModelNotFound});
