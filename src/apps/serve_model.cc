@@ -24,16 +24,7 @@ namespace {
 
 using config::Setting;
 
-constexpr std::size_t kMostPictureBytes = std::size_t{2} << 30;  // of all requests to one model at a time
-
-server::ImageDecoder served_image_decoder(const Runtime& runtime) {
-  return [decoder = image_decoder(runtime.settings)](
-             std::span<const std::byte> file,
-             const std::stop_token& stop) -> Result<std::shared_ptr<const prompt::Picture>> {
-    CARAT_TRY(images::DecodedImage decoded, decoder.decode("the image", file, stop));
-    return prompt::make_picture(std::move(decoded.image));
-  };
-}
+constexpr std::size_t kMostPictureBytes = std::size_t{2} << 30;  // of all requests at a time
 
 // Everything that changes the numbers of an answer, besides the model's own files.
 std::string numeric_options(const Runtime& runtime) {
@@ -94,10 +85,21 @@ std::string model_id(const std::filesystem::path& path) {
   return shard ? std::string(shard->name) : name;
 }
 
+server::ImageDecoder served_image_decoder(const Runtime& runtime) {
+  auto decode = [decoder = image_decoder(runtime.settings)](
+                    std::span<const std::byte> file,
+                    const std::stop_token& stop) -> Result<std::shared_ptr<const prompt::Picture>> {
+    CARAT_TRY(images::DecodedImage decoded, decoder.decode("the image", file, stop));
+    return prompt::make_picture(std::move(decoded.image));
+  };
+  return server::with_picture_budget(std::move(decode), kMostPictureBytes);
+}
+
 Result<std::shared_ptr<const server::ServedModel>> serve_model(const Runtime& runtime,
                                                                std::unique_ptr<engine::LoadedModel> model,
                                                                const std::filesystem::path& path,
-                                                               const std::string& id) {
+                                                               const std::string& id,
+                                                               const server::ImageDecoder& decode_image) {
   auto served = std::make_shared<server::ServedModel>();
   auto owned = std::make_shared<OwnedEngine>();
   owned->model = std::move(model);
@@ -111,8 +113,7 @@ Result<std::shared_ptr<const server::ServedModel>> serve_model(const Runtime& ru
   served->created = std::time(nullptr);
   CARAT_TRY(served->facts, model_facts(path));
   served->adapters = owned->model->default_adapters;
-  if (owned->model->vision)
-    served->decode_image = server::with_picture_budget(served_image_decoder(runtime), kMostPictureBytes);
+  if (owned->model->vision) served->decode_image = decode_image;
   served->pan_and_scan = runtime.settings.is_on(Setting::kPanAndScan);
   return served;
 }

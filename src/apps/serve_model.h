@@ -30,11 +30,16 @@ Result<std::uint64_t> served_bytes(const Runtime& runtime, const std::filesystem
 // The name of a model that was named by its path: the file's or folder's, without what only tells its format.
 std::string model_id(const std::filesystem::path& path);
 
-// A loaded model as the server's routes see it; it owns `model`. Errors are those of make_engine and of
-// looking at the files again.
+// Decodes the pictures of requests, in the worker; the pixels of all that are in use at a time are bounded,
+// so a server has one of these for all of its models.
+server::ImageDecoder served_image_decoder(const Runtime& runtime);
+
+// A loaded model as the server's routes see it; it owns `model`. `decode_image` is used if it sees. Errors
+// are those of make_engine and of looking at the files again.
 Result<std::shared_ptr<const server::ServedModel>> serve_model(const Runtime& runtime,
                                                                std::unique_ptr<engine::LoadedModel> model,
                                                                const std::filesystem::path& path,
-                                                               const std::string& id);
+                                                               const std::string& id,
+                                                               const server::ImageDecoder& decode_image);
 
 }  // namespace carat::apps

@@ -21,12 +21,14 @@ Result<ServeModels> ServeModels::create(const Runtime& runtime) {
                 settings.text(Setting::kKeepAlive));
   }
   ServeModels models;
+  models.decode_image_ = served_image_decoder(runtime);
   const std::vector<std::string> on_demand = settings.list(Setting::kModels);
   // Whoever says which models are loaded on demand, and none to begin with, means none.
   if (const std::string first = settings.text(Setting::kModel); on_demand.empty() || !first.empty())
     models.pinned_.push_back(first);
   for (std::string& name : settings.list(Setting::kPin)) models.pinned_.push_back(std::move(name));
-  if (!on_demand.empty()) models.source_ = std::make_shared<StoreModels>(runtime, on_demand);
+  if (!on_demand.empty())
+    models.source_ = std::make_shared<StoreModels>(runtime, on_demand, models.decode_image_);
 
   server::RegistryOptions& options = models.options_;
   options.aliases = settings.list(Setting::kAlias);
@@ -60,7 +62,7 @@ Result<> ServeModels::load_pinned(const Runtime& runtime, const std::vector<std:
     if (!is_first) limit_context(own, *model);
     CARAT_TRY(const std::uint64_t bytes, served_bytes(own, path));
     const std::string id = model_id(path);
-    CARAT_TRY(auto served, serve_model(own, std::move(model), path, id));
+    CARAT_TRY(auto served, serve_model(own, std::move(model), path, id, decode_image_));
     if (source_ != nullptr) source_->claim(path, id);
     registry.set(std::move(served), bytes);
     is_first = false;

@@ -10,6 +10,7 @@
 #include "apps/store_models.h"
 #include "base/result.h"
 #include "server/model_registry.h"
+#include "server/served_model.h"
 
 namespace carat::apps {
 
@@ -29,7 +30,8 @@ class ServeModels {
                        server::ModelRegistry& registry) const;
 
  private:
-  std::vector<std::string> pinned_;  // names or paths; empty: the store's default
+  std::vector<std::string> pinned_;    // names or paths; empty: the store's default
+  server::ImageDecoder decode_image_;  // of all of them
   server::RegistryOptions options_;
   std::shared_ptr<StoreModels> source_;  // null: nothing is loaded on demand
 };

@@ -24,8 +24,9 @@ Error no_such_model() { return {ErrorKind::kNotFound, "there is no such model"};
 
 }  // namespace
 
-StoreModels::StoreModels(const Runtime& runtime, std::vector<std::string> allowed)
-    : runtime_(runtime), allowed_(std::move(allowed)) {}
+StoreModels::StoreModels(const Runtime& runtime, std::vector<std::string> allowed,
+                         server::ImageDecoder decode_image)
+    : runtime_(runtime), allowed_(std::move(allowed)), decode_image_(std::move(decode_image)) {}
 
 void StoreModels::claim(const fs::path& path, const std::string& id) {
   const std::scoped_lock lock(mutex_);
@@ -137,7 +138,7 @@ Result<std::shared_ptr<const server::ServedModel>> StoreModels::load(const std::
                                            {.checkpoint = checkpoint_options(own),
                                             .vision_precision = vision_precision(own)}));
   limit_context(own, *model);
-  return serve_model(own, std::move(model), place.path, id);
+  return serve_model(own, std::move(model), place.path, id, decode_image_);
 }
 
 }  // namespace carat::apps

@@ -10,6 +10,7 @@
 #include "apps/runtime.h"
 #include "hub/model_caches.h"
 #include "server/model_source.h"
+#include "server/served_model.h"
 
 namespace carat::apps {
 
@@ -17,8 +18,8 @@ namespace carat::apps {
 // A model is what `carat models` calls it; no name is ever taken for a path.
 class StoreModels final : public server::ModelSource {
  public:
-  // `allowed`: names, or "all".
-  StoreModels(const Runtime& runtime, std::vector<std::string> allowed);
+  // `allowed`: names, or "all". `decode_image`: for those that see.
+  StoreModels(const Runtime& runtime, std::vector<std::string> allowed, server::ImageDecoder decode_image);
 
   // The model at that path is loaded already, and called so.
   void claim(const std::filesystem::path& path, const std::string& id);
@@ -48,6 +49,7 @@ class StoreModels final : public server::ModelSource {
 
   const Runtime runtime_;
   const std::vector<std::string> allowed_;
+  const server::ImageDecoder decode_image_;
   mutable std::mutex mutex_;  // of those below
   std::map<std::filesystem::path, std::string> claimed_;
   std::map<std::filesystem::path, Remembered> remembered_;

@@ -15,6 +15,7 @@ using std::chrono::nanoseconds;
 
 constexpr std::string_view kEveryName = "*";
 constexpr std::string_view kLatest = ":latest";
+
 }  // namespace
 
 ModelRegistry::ModelRegistry(RegistryOptions options, const Clock& clock)
