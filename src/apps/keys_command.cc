@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "apps/commands.h"
 #include "apps/open_store.h"
+#include "base/utc_text.h"
 #include "store/store.h"
 #include "terminal/printable.h"
 
@@ -35,13 +37,7 @@ struct RevokeFlags {
 
 // "2025-06-15T12:26:40Z"; nothing where it never happened.
 std::string date(const std::optional<WallTime>& time) {
-  if (!time) return {};
-  const auto whole = std::chrono::floor<std::chrono::seconds>(*time);
-  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(whole));
-  const std::chrono::hh_mm_ss clock(whole - std::chrono::floor<std::chrono::days>(whole));
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(day.year()),
-                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  return time ? utc_text(std::chrono::floor<std::chrono::seconds>(*time)) : std::string();
 }
 
 template <class T>

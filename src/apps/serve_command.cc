@@ -20,6 +20,7 @@
 #include "apps/open_store.h"
 #include "apps/serve_models.h"
 #include "base/text_file.h"
+#include "base/utc_text.h"
 #include "http/server.h"
 #include "http/systemd.h"
 #include "server/access_log.h"
@@ -44,13 +45,8 @@ std::optional<std::string> variable(const char* name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-// "2026-11-24T20:00:00Z"
-std::string utc_time() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts = {};
-  ::gmtime_r(&now, &parts);
-  char text[32] = {};
-  return std::string(text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts));
+std::string utc_now() {
+  return utc_text(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
 
 // Each connection takes a descriptor, and the usual soft limit of 1024 is soon reached.
@@ -149,7 +145,7 @@ class ServeCommand {
       : runtime_(runtime),
         adapters_(std::move(adapters)),
         models_(std::move(models)),
-        log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_time}),
+        log_({.as_json = runtime.settings.is_on(Setting::kLogJson), .write = write_line, .time = utc_now}),
         context_(std::move(access), models_.options([this](std::string_view id, std::string_view message) {
           log_.record_failure(id, message);
         }),

@@ -1,12 +1,12 @@
 #include "server/ollama/answer.h"
 
-#include <fmt/chrono.h>
-
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <cmath>
-#include <ctime>
 #include <utility>
 #include <variant>
+
+#include "base/utc_text.h"
 
 namespace carat::server::ollama {
 namespace {
@@ -83,7 +83,7 @@ json::object empty_answer(const AnswerHead& head, AnswerKind kind, std::string_v
 }
 
 std::string utc_time(std::int64_t seconds) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
+  return utc_text(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
 }
 
 }  // namespace carat::server::ollama
