@@ -18,6 +18,9 @@ struct ImageSource {
   enum class Detail : std::uint8_t { kAuto, kLow, kHigh };
   std::vector<std::byte> file;
   Detail detail = Detail::kAuto;
+
+  // Whether it is shown as a row of crops too; `by_default`: where "detail" leaves it open.
+  bool scans(bool by_default) const { return detail == Detail::kAuto ? by_default : detail == Detail::kHigh; }
 };
 
 struct ChatMessage {

@@ -8,11 +8,6 @@
 namespace carat::server {
 namespace {
 
-bool scans(const ServedModel& model, ImageSource::Detail detail) {
-  if (detail == ImageSource::Detail::kAuto) return model.pan_and_scan;
-  return detail == ImageSource::Detail::kHigh;
-}
-
 ApiResult<prompt::Image> decode(const ServedModel& model, const ImageSource& source,
                                 const std::stop_token& stop) {
   const engine::Capabilities capabilities = model.engine->capabilities();
@@ -30,7 +25,7 @@ ApiResult<prompt::Image> decode(const ServedModel& model, const ImageSource& sou
                                     .message = std::move(picture.error().message),
                                     .param = "messages"});
   }
-  return prompt::Image{.picture = std::move(*picture), .pan_and_scan = scans(model, source.detail)};
+  return prompt::Image{.picture = std::move(*picture), .pan_and_scan = source.scans(model.pan_and_scan)};
 }
 
 }  // namespace

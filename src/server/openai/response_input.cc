@@ -79,12 +79,11 @@ class InputReader {
                          fmt::format("is one input_image more than the {} that are allowed", kMostImages));
     ImageSource image;
     read_data_url(part, "image_url", *url, image);
-    const ImageSource::Detail detail = parse_detail(part.text("detail").value_or("auto"));
-    const bool scans =
-        detail == ImageSource::Detail::kAuto ? pan_and_scan_ : detail == ImageSource::Detail::kHigh;
+    image.detail = parse_detail(part.text("detail").value_or("auto"));
     const Sha256Digest digest = sha256(image.file);
-    message.parts.emplace_back(
-        store::ImagePart{.blob = digest, .media_type = "application/octet-stream", .pan_and_scan = scans});
+    message.parts.emplace_back(store::ImagePart{.blob = digest,
+                                                .media_type = "application/octet-stream",
+                                                .pan_and_scan = image.scans(pan_and_scan_)});
     request_.blobs.emplace(digest, std::move(image.file));
   }
 
