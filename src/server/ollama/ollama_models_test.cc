@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "server/ollama/routes.h"
-#include "server/test_model_source.h"
-#include "server/test_server.h"
+#include "server/test_models_server.h"
 
 namespace carat::server::ollama {
 namespace {
@@ -23,20 +22,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// A server that loads "a" and "b" when they are asked for; there is room for one of them.
-class OllamaModelsTest : public ServerTest {
+class OllamaModelsTest : public ModelsServerTest {
  protected:
   void add_api(http::Router& router, ServerContext& context) override { add_routes(router, context); }
-
-  void SetUp() override {
-    source_->add("a", 60);
-    source_->add("b", 60);
-    registry_.aliases = {"gpt=b"};
-    registry_.pinned = 0;
-    registry_.source = source_;
-    registry_.memory = 100;
-    serve([](const prompt::GenerationRequest&) { return engine::Script(); }, {}, /*has_model=*/false);
-  }
 
   json::value post(const char* path, const std::string& body) { return json_of(ask("POST", path, body)); }
   std::vector<std::string> names(const char* path, const char* list, const char* name) {
@@ -46,8 +34,6 @@ class OllamaModelsTest : public ServerTest {
     return found;
   }
   std::vector<std::string> running() { return names("/api/ps", "models", "name"); }
-
-  std::shared_ptr<TestModelSource> source_ = std::make_shared<TestModelSource>();
 };
 
 TEST_F(OllamaModelsTest, ListsWhatCanBeLoadedAndWhatIs) {

@@ -7,8 +7,7 @@
 #include <string>
 
 #include "server/openai/routes.h"
-#include "server/test_model_source.h"
-#include "server/test_server.h"
+#include "server/test_models_server.h"
 
 namespace carat::server::openai {
 namespace {
@@ -17,27 +16,15 @@ namespace json = boost::json;
 using http::RawAnswer;
 using testing::ElementsAre;
 
-// A server that loads "a" and "b" when they are asked for; there is room for one of them.
-class ModelRoutesTest : public ServerTest {
+class ModelRoutesTest : public ModelsServerTest {
  protected:
   void add_api(http::Router& router, ServerContext& context) override { add_routes(router, context); }
 
-  void SetUp() override {
-    source_->add("a", 60);
-    source_->add("b", 60);
-    registry_.aliases = {"gpt=b"};
-    registry_.pinned = 0;
-    registry_.source = source_;
-    registry_.memory = 100;
-    serve([](const prompt::GenerationRequest&) { return engine::Script(); }, {}, /*has_model=*/false);
-  }
   RawAnswer chat(const std::string& model) {
     const std::string name = model.empty() ? "" : R"("model": ")" + model + R"(", )";
     return ask("POST", "/v1/chat/completions",
                "{" + name + R"("messages": [{"role": "user", "content": "hi"}]})");
   }
-
-  std::shared_ptr<TestModelSource> source_ = std::make_shared<TestModelSource>();
 };
 
 TEST_F(ModelRoutesTest, AnswersWithTheModelThatIsAskedFor) {
